@@ -172,9 +172,16 @@ def _column_line(column: Column) -> str:
 
 def _key_lines(table: Table) -> list[str]:
     lines = [f"PRIMARY KEY ({_columns(table.primary_key)})"] if table.primary_key else []
-    unique = {True: "UNIQUE ", False: ""}
-    keys = (f"{unique[key.is_unique]}KEY {quote_name(key.name)} ({_columns(key.columns)})" for key in table.keys)
+    keys = (f"{_kind(table, key)}KEY {quote_name(key.name)} ({_columns(key.columns)})" for key in table.keys)
     return [*lines, *keys]
+
+
+def _kind(table: Table, key: Key) -> str:
+    """What stands before KEY; an index of a GEOMETRY is a spatial one, as a plain one would not be used."""
+    first = table.find(key.columns[0])
+    if first is not None and first.type.base == "geometry":
+        return "SPATIAL "
+    return "UNIQUE " if key.is_unique else ""
 
 
 def _plain_key_lines(table: Table) -> list[str]:

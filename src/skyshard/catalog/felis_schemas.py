@@ -30,7 +30,10 @@ _SIZED = {"char": "char", "string": "varchar", "unicode": "varchar", "binary": "
 
 @dataclass(frozen=True, slots=True)
 class SchemaColumn:
-    """One column as the schema describes it; ``type`` is MariaDB's."""
+    """One column as the schema describes it; ``type`` is MariaDB's.
+
+    ``utype`` is its role in a data model, ``place`` its recommended place in a list; 0 where none is recommended.
+    """
 
     name: str
     type: str
@@ -38,6 +41,10 @@ class SchemaColumn:
     unit: str
     ucd: str
     description: str
+    utype: str = ""
+    place: int = 0
+    is_principal: bool = False
+    is_standard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +151,6 @@ def _describe(column: Any) -> SchemaColumn:
     return SchemaColumn(
         column.name, sql_type, column.nullable is not False, str(column.ivoa_unit or column.fits_tunit or ""),
         str(column.ivoa_ucd or ""), " ".join((column.description or "").split()),
+        str(column.votable_utype or ""), int(column.tap_column_index or 0), bool(column.tap_principal),
+        bool(column.tap_std),
     )  # fmt: skip

@@ -127,6 +127,11 @@ COMMANDS = (
         "List databases: rows, bytes, state, aliases, tables, when they were made and changed, and from what.",
     ),
     CommandRow(
+        "obscore",
+        "obscore:obscore",
+        "Make ivoa.ObsCore of the visit tables of releases; what it was before is replaced in one step.",
+    ),
+    CommandRow(
         "alias",
         "databases:alias",
         "Give a database a further name, move one to another database in one step, or list them.",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from skyshard.releases.life.old_releases import KeptReleases as KeptReleases
     from skyshard.releases.life.old_releases import old_releases as old_releases
     from skyshard.releases.life.servers import LifePlace as LifePlace
+    from skyshard.releases.life.take_over import take_over as take_over
     from skyshard.releases.origin.where_from import RowOrigin as RowOrigin
     from skyshard.releases.origin.where_from import RowOrigins as RowOrigins
     from skyshard.releases.origin.where_from import known_files as known_files
@@ -55,6 +56,7 @@ else:
             "KeptReleases": "life.old_releases",
             "LifePlace": "life.servers",
             "drop": "life.drop",
+            "take_over": "life.take_over",
             "finish_drops": "life.drop",
             "list_aliases": "life.names",
             "list_databases": "life.database_facts",

@@ -124,6 +124,8 @@ _ALIASES = {
     "double precision": "double", "float4": "float", "float8": "double", "numeric": "decimal", "dec": "decimal",
     "fixed": "decimal", "character": "char", "character varying": "varchar", "char varying": "varchar",
     "nchar": "char", "nvarchar": "varchar", "nchar varying": "varchar", "year": "year",
+    **dict.fromkeys(("point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"), "geometry"),
+    "geometrycollection": "geometry",
 }  # fmt: skip
 MOST_DIGITS, MOST_SCALE = 65, 38
 _NATIONAL = re.compile(r"national |nchar|nvarchar")
@@ -139,11 +141,11 @@ _BINARY_BASES = {
 }  # fmt: skip
 """What the server makes of a text type in the character set ``binary``."""
 _BLOB_SIZES = (2**8 - 1, 2**16 - 1, 2**24 - 1, 2**32 - 1)
-_BLOB_BYTES = {"tiny": 2**8 - 1, "medium": 2**24 - 1, "long": 2**32 - 1, "json": 2**32 - 1}
+_BLOB_BYTES = {"tiny": 2**8 - 1, "medium": 2**24 - 1, "long": 2**32 - 1, "json": 2**32 - 1, "geometry": 2**32 - 1}
 _KNOWN = {
     *_INTEGER_BITS, "float", "double", "decimal", "char", "varchar", "binary", "varbinary", "bit", "date", "time",
     "datetime", "timestamp", "year", "enum", "set", "tinyblob", "blob", "mediumblob", "longblob", "tinytext", "text",
-    "mediumtext", "longtext", "json",
+    "mediumtext", "longtext", "json", "geometry",
 }  # fmt: skip
 _TYPE = re.compile(
     r"\s*((?:national\s+|nchar\s+)?[a-z]+[0-9]?(?:\s+(?:precision|varying))?)\s*(?:\(([^)]*)\))?(.*)$",

@@ -12,7 +12,7 @@ from sqlglot import exp
 from skyshard.basics.errors import Refusal
 from skyshard.chunking.sphere import RAD_PER_DEG, unit_vectors
 from skyshard.czar.adql.region_measures import SPHERE_DEG2, Vectors, area_deg2, centroid
-from skyshard.czar.bind.expand_functions import constant, exact_constant
+from skyshard.czar.bind.constants import constant, exact_constant
 from skyshard.czar.sql.region_sql import fill, number
 from skyshard.czar.sql.statement import place
 

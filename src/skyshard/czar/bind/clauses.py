@@ -26,7 +26,7 @@ from skyshard.czar.bind.bound_statement import (
     own_nodes,
     terms_of,
 )
-from skyshard.czar.bind.expand_functions import exact_constant
+from skyshard.czar.bind.constants import exact_constant
 from skyshard.czar.sql.item_names import is_star
 
 MORE_AGGREGATES = {

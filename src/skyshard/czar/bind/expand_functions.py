@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
 
 from skyshard.basics.errors import Refusal, UserError
 from skyshard.chunking.sphere import RAD_PER_DEG, Box, Circle, Ellipse, Polygon, Region
 from skyshard.czar.bind.bound_statement import AREA, Area, Block, Bound, Reference, column_of, terms_of
+from skyshard.czar.bind.constants import constant, exact_constant
 from skyshard.czar.bind.ref_match import is_match, possible_sides, read_by
+from skyshard.czar.bind.stored_regions import PREFIX, asks_stored_region, expand_stored_region
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.region_sql import REDUCED_RA, condition, fill, haversine, number, open_condition
 from skyshard.czar.sql.statement import place
@@ -53,7 +54,7 @@ def expand_functions(bound: Bound) -> Bound:
         UserError: wrong number or range of arguments.
         Refusal: an unknown ``scisql_`` function, or an area where it cannot be applied.
     """
-    if not any(word.startswith((AREASPEC.upper(), SCISQL.upper())) for word in bound.words):
+    if not any(word.startswith((AREASPEC.upper(), SCISQL.upper(), PREFIX.upper())) for word in bound.words):
         return bound
     calls = [node for node in bound.tree.find_all(exp.Anonymous) if _is_ours(node)]
     blocks = {id(block.select): block for block in bound.blocks}
@@ -62,45 +63,6 @@ def expand_functions(bound: Bound) -> Bound:
             _expand_areaspec(bound, blocks[id(call.find_ancestor(exp.Select))], call)
     _expand_calls(bound)
     return bound
-
-
-def constant(node: exp.Expr) -> float | None:
-    """The value of a numeric constant, None for anything else.
-
-    >>> from skyshard.czar.sql.dialect import parse_expression
-    >>> constant(parse_expression("-(3.5)")), constant(parse_expression("ra"))
-    (-3.5, None)
-    """
-    exact = exact_constant(node)
-    return None if exact is None else float(exact)
-
-
-def exact_constant(node: exp.Expr) -> Decimal | None:
-    """The exact value of a numeric constant as written."""
-    inner = node.unnest()
-    if isinstance(inner, exp.Neg):
-        value = exact_constant(inner.this)
-        return None if value is None else -value
-    if isinstance(inner, (exp.Add, exp.Sub, exp.Mul)):
-        return _folded(inner)
-    if not isinstance(inner, exp.Literal) or inner.is_string:
-        return None
-    try:
-        return Decimal(inner.name)
-    except InvalidOperation:
-        return None
-
-
-def _folded(node: exp.Binary) -> Decimal | None:
-    """A sum, difference or product of plain decimals, which MariaDB computes exactly too."""
-    one, other = exact_constant(node.left), exact_constant(node.right)
-    if one is None or other is None or any("e" in literal.name.lower() for literal in node.find_all(exp.Literal)):
-        return None
-    if max(abs(one), abs(other)) >= 10**9 or any(part.as_tuple().exponent < -9 for part in (one, other)):  # type: ignore[operator]
-        return None
-    if isinstance(node, exp.Mul):
-        return one * other
-    return one + other if isinstance(node, exp.Add) else one - other
 
 
 def partition_columns(reference: Reference) -> tuple[str, str] | None:
@@ -131,7 +93,7 @@ def partition_reference(bound: Bound, ra: exp.Expr, dec: exp.Expr) -> Reference 
 
 
 def _is_ours(node: exp.Anonymous) -> bool:
-    return node.name.lower().startswith((AREASPEC, SCISQL))
+    return node.name.lower().startswith((AREASPEC, SCISQL, PREFIX))
 
 
 def _expand_areaspec(bound: Bound, block: Block, call: exp.Anonymous) -> None:
@@ -278,7 +240,10 @@ def _expand_calls(bound: Bound) -> None:
     """Innermost calls first, so that an argument is native before it is copied into a formula."""
     calls = [node for node in bound.tree.find_all(exp.Anonymous) if _is_ours(node)]
     for call in sorted(calls, key=lambda node: node.depth, reverse=True):
-        call.replace(_expanded(bound, call))
+        if asks_stored_region(call):
+            expand_stored_region(bound, call)
+        else:
+            call.replace(_expanded(bound, call))
 
 
 def _expanded(bound: Bound, call: exp.Anonymous) -> exp.Expr:

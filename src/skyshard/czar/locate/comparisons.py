@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from skyshard.czar.bind.expand_functions import exact_constant
+from skyshard.czar.bind.constants import exact_constant
 from skyshard.czar.sql.dialect import NumberList
 
 EXACT_DOUBLE = 2**53

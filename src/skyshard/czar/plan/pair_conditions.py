@@ -13,7 +13,8 @@ from sqlglot import exp
 
 from skyshard.czar.bind.bound_statement import COLUMN, REF, Block, Bound, columns_of
 from skyshard.czar.bind.clauses import Clauses, is_aggregate
-from skyshard.czar.bind.expand_functions import SEPARATION, constant
+from skyshard.czar.bind.constants import constant
+from skyshard.czar.bind.expand_functions import SEPARATION
 from skyshard.czar.bind.ref_match import single
 from skyshard.czar.bind.unsteady_functions import is_steady
 from skyshard.czar.locate.chunk_limits import separation

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pc = lazy_module("pyarrow.compute")
 
 TEMPORAL = ("date", "time", "datetime", "timestamp", "year")
-BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob")
+BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob", "geometry")
 NARROW_BYTES = 256
 ALL_DIGITS = Context(prec=120, rounding=ROUND_HALF_UP)
 """Of DECIMALs, which have up to 65 digits where they are stored, and 81 while the server computes."""

@@ -85,7 +85,7 @@ PLACES: dict[str, Place] = {name: place for place, names in _NAMES.items() for n
 PLACES |= dict.fromkeys(CLOCK | DATABASE_NAMES, Place.ONCE)
 BARE = {"CURRENT_ROLE", "CURRENT_USER", *(name for name in CLOCK if name.startswith(("CURRENT", "LOCAL", "UTC")))}
 """Functions that are called without parentheses, too."""
-_OURS = ("SCISQL_", "QSERV_", "ST_")
+_OURS = ("SCISQL_", "QSERV_", "SKYSHARD_", "ST_")
 """Beginnings of names whose arguments decide."""
 
 

@@ -103,7 +103,7 @@ def _column_kind(kind: SqlType) -> str:
         return str(kind.type_class)
     if kind.charset:
         return "words" if kind.base in ("enum", "set", "json") else "text"
-    return "binary" if kind.base.endswith(("binary", "blob")) else kind.base
+    return "binary" if kind.base.endswith(("binary", "blob", "geometry")) else kind.base
 
 
 def _finite(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:

@@ -118,6 +118,32 @@ class DatabaseLife(Store):
             connection.execute(sa.update(t.databases).where(where).values(**values))
             generation.advance(connection)
 
+    def take_over(self, database: str, successor: str, *, kept_until_s: float) -> None:
+        """Give a database's name and aliases to another one, and hide it from all queries, in one step.
+
+        Raises:
+            UserError: tables of another database follow its directors, or one of the two is not published any more.
+        """
+        d, now_s = t.databases.c, time.time()
+        with self._writer.begin() as connection:
+            query = sa.select(d.name, d.shown, d.state).where(d.name.in_((database, successor))).with_for_update()
+            rows = {row.name: row for row in connection.execute(query)}
+            for name in (database, successor):
+                if name not in rows or rows[name].state != DatabaseState.PUBLISHED:
+                    raise UserError(f"'{name}' is not published any more", remedy="skyshard databases lists the others")
+            if followers := _followers(connection, database):
+                (other, table), *_ = followers
+                raise UserError(f"table '{other}.{table}' follows its directors", remedy=f"drop '{other}' first")
+            shown, free = str(rows[database].shown), str(rows[successor].shown)
+            states = {database: follow(DatabaseState.PUBLISHED, Event.DROP), successor: DatabaseState.PUBLISHED}
+            for name, called in ((database, f"{free} "), (successor, shown), (database, free)):  # names are unique
+                values = {"shown": called, "state": states[name], "changed_s": now_s}
+                values |= {"kept_until_s": kept_until_s} if name == database else {}
+                connection.execute(sa.update(t.databases).where(d.name == name).values(**values))
+            moved = sa.update(t.aliases).where(t.aliases.c.database == database)
+            connection.execute(moved.values(database=successor, changed_s=now_s))
+            generation.advance(connection)
+
     def keep_until(self, database: str, kept_until_s: float) -> None:
         """Say again how long a database that is being dropped may be read."""
         where = t.databases.c.name == database

@@ -148,7 +148,7 @@ def _with(field: Field, *, unit: str = "", ucd: str = "", description: str = "")
     return Field(field.name, field.datatype, field.arraysize, field.xtype, unit, ucd, description)
 
 
-_BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob")
+_BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob", "geometry")
 
 
 def _answered(kind: SqlType) -> pa.DataType:

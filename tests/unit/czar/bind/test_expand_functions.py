@@ -13,7 +13,7 @@ from tests.support.planned import bound_of
 
 from skyshard.basics.errors import Refusal, UserError
 from skyshard.chunking.sphere import Circle, ang_sep
-from skyshard.czar.bind.expand_functions import constant, exact_constant
+from skyshard.czar.bind.constants import constant, exact_constant
 from skyshard.czar.sql.dialect import parse_expression, render
 
 SOURCE = Source()

@@ -1,0 +1,65 @@
+"""``skyshard obscore``: the table of observations of one or several releases."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+import skyshard
+from skyshard.basics.errors import UserError
+from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
+from skyshard.host.interrupts import interruptible
+from skyshard.testbed.obscore import ObsCoreMaker, ObsCoreOrder, ObsCoreReport
+
+_POLICIES = ("refuse", "skip")
+
+
+def obscore(
+    databases: Annotated[list[str], typer.Argument(help="The releases, by their databases.", metavar="DATABASE...")],
+    into: Annotated[str, typer.Option(help="The database that gets the table.")] = "ivoa",
+    constants: Annotated[
+        str, typer.Option(help="What is constant for a camera: a shipped name or a YAML file.", metavar="NAME|FILE")
+    ] = "",
+    bad_regions: Annotated[
+        str, typer.Option(help="Rows whose polygon is none: refuse, or skip and count them.", metavar="refuse|skip")
+    ] = "refuse",
+    grace: Annotated[float, typer.Option(help="Seconds for which a replaced table stays.", min=0)] = 3600.0,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be made; change nothing.")] = False,
+    json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Make ivoa.ObsCore of the visit tables of releases; what it was before is replaced in one step."""
+    if bad_regions not in _POLICIES:
+        raise UserError(f"--bad-regions {bad_regions}", remedy=f"give one of {', '.join(_POLICIES)}")
+    policy = "skip" if bad_regions == "skip" else "refuse"
+    order = ObsCoreOrder(tuple(dict.fromkeys(databases)), into, constants, policy, grace)  # type: ignore[arg-type]
+    with skyshard.Testbed(cluster) as testbed, interruptible():
+        maker = ObsCoreMaker(testbed, order)
+        report = maker.plan() if plan else maker.run()
+    if json:
+        print_json(asdict(report) | {"rows": report.rows})
+        return
+    _show(report)
+
+
+def _show(report: ObsCoreReport) -> None:
+    print_table(
+        ["release", "constants", "images", "rows"],
+        [[one.database, one.constants, name, count] for one in report.releases for name, count in one.images.items()],
+    )
+    for one in report.releases:
+        if one.turned:
+            typer.echo(f"{one.database}: {one.turned} polygons came clockwise and were turned round")
+        for reason, count in one.left_out.items():
+            typer.echo(f"{one.database}: {count} rows left out: {reason}")
+    typer.echo(f"{report.database}.ObsCore: {report.rows} rows, {_ending(report)}")
+
+
+def _ending(report: ObsCoreReport) -> str:
+    if not report.source:
+        return "to be made"
+    if not report.transaction:
+        return "published already"
+    return f"published by transaction {report.transaction}" + ", in place of those before" * report.is_replaced
