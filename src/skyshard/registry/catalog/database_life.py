@@ -136,7 +136,7 @@ class DatabaseLife(Store):
                 raise UserError(f"table '{other}.{table}' follows its directors", remedy=f"drop '{other}' first")
             shown, free = str(rows[database].shown), str(rows[successor].shown)
             states = {database: follow(DatabaseState.PUBLISHED, Event.DROP), successor: DatabaseState.PUBLISHED}
-            for name, called in ((database, f"{free} "), (successor, shown), (database, free)):  # names are unique
+            for name, called in ((database, f"_{free}"), (successor, shown), (database, free)):  # names are unique
                 values = {"shown": called, "state": states[name], "changed_s": now_s}
                 values |= {"kept_until_s": kept_until_s} if name == database else {}
                 connection.execute(sa.update(t.databases).where(d.name == name).values(**values))
