@@ -20,6 +20,8 @@ class KnownTable:
     is_own: bool = False
     units: tuple[str, ...] = ()
     """Of the columns, by place; empty texts where there is none, or where it is not known."""
+    has_hidden: bool = False
+    """True where the table has more columns, which a star does not stand for."""
 
     @property
     def shown(self) -> str:

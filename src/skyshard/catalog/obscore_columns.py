@@ -5,7 +5,9 @@ Values only. What TAP says of a column is Felis' (``ivoa_obscore``), but for the
 
 from __future__ import annotations
 
-from skyshard.catalog.felis_schemas import SchemaColumn
+from dataclasses import replace
+
+from skyshard.catalog.felis_schemas import SchemaColumn, read_schema
 from skyshard.catalog.region_columns import BOUNDS_SUFFIX, SCISQL_SUFFIX, normal_names
 from skyshard.catalog.schema import Column
 from skyshard.rowimage.sqltype import parse_type
@@ -41,6 +43,25 @@ LEFT_OUT = (
     ),
 )  # fmt: skip
 """Mandatory columns that Rubin's schema does without. Source: ObsCore 1.1, table 6."""
+
+
+_UTYPES = {
+    "obs_collection": "DataID.Collection", "obs_title": "DataID.Title", "obs_publisher_did": "Curation.PublisherDID",
+    "access_url": "Access.Reference", "access_format": "Access.Format", "access_estsize": "Access.Size",
+    "target_name": "Target.Name", "facility_name": "Provenance.ObsConfig.facility.name",
+    "instrument_name": "Provenance.ObsConfig.instrument.name",
+}  # fmt: skip
+"""Utypes that the standard spells otherwise than Felis does. Source: ObsCore 1.1, tables 5 and 6."""
+
+
+def standard_descriptions() -> dict[str, SchemaColumn]:
+    """What is known of each column, by name: Rubin's schema, with utypes as the standard spells them."""
+    described = [column for table in read_schema(FELIS_SCHEMA) for column in table.columns]
+    found = {column.name: column for column in (*described, *LEFT_OUT)}
+    return {
+        name: replace(column, utype=f"obscore:{_UTYPES.get(name, column.utype)}" if column.utype else "")
+        for name, column in found.items()
+    }
 
 
 def obscore_columns(edges: int = 4) -> tuple[Column, ...]:

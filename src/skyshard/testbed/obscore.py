@@ -6,6 +6,7 @@ goes on; the same rows are not ingested twice.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -208,6 +209,9 @@ class ObsCoreMaker:
             self.testbed.finish_drops()
         else:
             self.testbed.rename(later, into)
+        for other in mapping.parent.parent.glob(f"{into}-*"):
+            if other != mapping.parent:
+                shutil.rmtree(other, ignore_errors=True)
         return ObsCoreReport(into, report.releases, report.edges, done.transaction, is_replaced, str(mapping))
 
     def _clear(self, later: str, mapping: Path) -> None:

@@ -60,6 +60,6 @@ def _show(report: ObsCoreReport) -> None:
 def _ending(report: ObsCoreReport) -> str:
     if not report.source:
         return "to be made"
-    if not report.transaction:
+    if not report.transaction and not report.is_replaced:
         return "published already"
-    return f"published by transaction {report.transaction}" + ", in place of those before" * report.is_replaced
+    return "published" + ", in place of those before" * report.is_replaced

@@ -1,7 +1,8 @@
 """ADQL's geometry as functions of the czar, which prune chunks where a position is that of a director.
 
 Rules: coordinates are ICRS, in degrees. A constant region becomes a ``scisql_s2PtIn...()``, a circle about a position
-of another table an angular separation, by which near neighbours are found. Everything else is refused. No I/O.
+of another table an angular separation, by which near neighbours are found, a column the polygon that it holds.
+Everything else is refused. No I/O.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from skyshard.basics.errors import Refusal
 from skyshard.chunking.sphere import RAD_PER_DEG, unit_vectors
 from skyshard.czar.adql.region_measures import SPHERE_DEG2, Vectors, area_deg2, centroid
 from skyshard.czar.bind.constants import constant, exact_constant
+from skyshard.czar.bind.stored_regions import CIRCLE_TESTS, PREFIX
 from skyshard.czar.sql.region_sql import fill, number
 from skyshard.czar.sql.statement import place
 
+POINT_IN_REGION = "scisql_s2PtInCPoly"
 PREDICATES = ("CONTAINS", "INTERSECTS")
 REGIONS = ("CIRCLE", "POLYGON", "BOX")
 CENTROID = "CENTROID"
@@ -44,6 +47,8 @@ def translate_predicate(call: exp.Anonymous) -> None:
     _require_count(call, 2)
     one, other = (argument.unnest() for argument in call.expressions)
     kinds = (shape(one), shape(other))
+    if _translate_stored(call, one, other):
+        return
     if call.name.upper() == "INTERSECTS" and kinds == ("CIRCLE", "CIRCLE"):
         (ra, dec), radius = _circle(one)
         (ra0, dec0), radius0 = _circle(other)
@@ -66,6 +71,30 @@ def translate_predicate(call: exp.Anonymous) -> None:
         return
     corners = _polygon(other) if kinds[1] == "POLYGON" else _box(other)
     call.replace(_call("scisql_s2PtInCPoly", *position, *corners))
+
+
+def _translate_stored(call: exp.Anonymous, one: exp.Expr, other: exp.Expr) -> bool:
+    """A polygon of a column, with a point or a circle; False where neither shape is a column.
+
+    Whether the column holds polygons is known when the statement is bound.
+    """
+    columns = [isinstance(part, exp.Column) for part in (one, other)]
+    if not any(columns):
+        return False
+    column, second = (one, other) if columns[0] else (other, one)
+    kind, is_overlap = shape(second), call.name.upper() == "INTERSECTS"
+    if kind == "POINT" and (is_overlap or columns[1]):
+        call.replace(_call(POINT_IN_REGION, *coordinates(second), column))
+    elif kind == "CIRCLE":
+        (ra, dec), radius = _circle(second)
+        test = "circlemeetsregion" if is_overlap else "circleinregion" if columns[1] else "regionincircle"
+        call.replace(_call(CIRCLE_TESTS[PREFIX + test][0], ra, dec, radius, column))
+    else:
+        raise Refusal(
+            GEOMETRY, f"{call.name}() compares a region of a column with a POINT or a CIRCLE{place(call)}",
+            remedy="write 1 = CONTAINS(POINT(ra, dec), s_region) or 1 = INTERSECTS(CIRCLE(ra, dec, radius), s_region)",
+        )  # fmt: skip
+    return True
 
 
 def translate_distance(call: exp.Anonymous) -> exp.Expr:

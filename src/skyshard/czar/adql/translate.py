@@ -14,6 +14,7 @@ from skyshard.czar.adql.functions import check_own_functions, translate_function
 from skyshard.czar.adql.grammar import NOT_ADQL, parse_adql
 from skyshard.czar.adql.known_tables import KnownTables
 from skyshard.czar.adql.output_columns import OutputColumn, output_columns
+from skyshard.czar.adql.stars import expand_stars
 from skyshard.czar.adql.table_names import resolve_tables
 from skyshard.czar.adql.units import translate_units
 from skyshard.czar.sql.deep_nesting import with_room
@@ -68,6 +69,7 @@ def _translate(text: str, known: KnownTables, limit: int | None) -> Translated:
             NOT_ADQL, "TAP_SCHEMA is not joined with catalogs", remedy="ask TAP_SCHEMA and the catalog one by one"
         )
     columns = output_columns(tree, scopes)
+    expand_stars(tree, scopes)
     translate_units(tree, scopes)
     for node in list(tree.walk()):
         _rewrite(node)

@@ -57,7 +57,7 @@ class ObservationFolder:
                     self._writer.write_table(table, row_group_size=max(1, table.num_rows))
 
     def finish(self) -> Path:
-        """Give the folder its name; returns its mapping file. Folders of other rows of the database are removed."""
+        """Give the folder its name; returns its mapping file."""
         assert self._writer is not None
         self._writer.close()
         self._writer = None

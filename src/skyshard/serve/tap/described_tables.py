@@ -6,8 +6,8 @@ is most like a table; columns of other tables have none. Pure but for reading sh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -16,6 +16,8 @@ from skyshard.catalog.felis_schemas import SchemaColumn
 from skyshard.catalog.known_table import KnownTable
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.nearest_schema import nearest_schemas
+from skyshard.catalog.obscore_columns import OBSCORE_SCHEMA, OBSCORE_TABLE, REGION, standard_descriptions
+from skyshard.catalog.region_columns import hidden_columns, region_columns
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
 from skyshard.rowimage.sqltype import SqlType, TypeClass
@@ -59,6 +61,10 @@ class DescribedTable:
     keys: tuple[DescribedKey, ...] = ()
     physical: tuple[str, str] | None = None
     position: tuple[str, str] | None = None
+    utype: str = ""
+    """Role in a data model."""
+    has_hidden: bool = False
+    """True where it has more columns, for the servers: a star does not stand for them."""
 
     @property
     def shown(self) -> str:
@@ -76,7 +82,9 @@ class DescribedTable:
         """The table as queries name it, perhaps by an alias of its schema."""
         names = tuple(column.field.name for column in self.columns)
         units = tuple(column.field.unit for column in self.columns)
-        return KnownTable(schema or self.schema, self.name, names, self.physical, self.physical is not None, units)
+        return KnownTable(
+            schema or self.schema, self.name, names, self.physical, self.physical is not None, units, self.has_hidden
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ def describe_catalog(catalog: Catalog) -> DescribedSchema:
     columns = {name: entry.table.column_names for name, entry in catalog.tables.items()}
     found = nearest_schemas(columns)
     tables = tuple(
-        _table(catalog, entry, found[name].columns if name in found else {})
+        _table(catalog, entry, _known(entry, found[name].columns if name in found else {}))
         for name, entry in sorted(catalog.tables.items())
     )
     taken = sorted({annotation.schema for annotation in found.values()})
@@ -103,19 +111,45 @@ def describe_catalog(catalog: Catalog) -> DescribedSchema:
 
 
 def _table(catalog: Catalog, entry: CatalogTable, known: Mapping[str, SchemaColumn]) -> DescribedTable:
-    indexed = _indexed(entry)
+    indexed, hidden = _indexed(entry), hidden_columns(entry.table.column_names)
     principal = {entry.layout.key, *(entry.layout.position or ())}
-    columns = tuple(
-        DescribedColumn(
-            described_field(column, known.get(column.name)), column.name in indexed, column.name in principal
-        )
-        for column in entry.table
-    )
+    principal |= {name for name, column in known.items() if column.is_principal}
+    shown = [column for column in entry.table if column.name not in hidden]
+    if hidden:  # a star is written out then, so that columns may stand as is recommended
+        shown.sort(key=lambda column: known[column.name].place if column.name in known else 0)
+    columns = tuple(_described(column, known.get(column.name), indexed, principal) for column in shown)
     name, role = entry.table.name, entry.layout.role
     followed = f", follows {entry.layout.director}" if entry.layout.director else ""
     described = f"{role} table{followed}; {entry.rows:,} rows"
     keys = tuple(_keys(catalog, name, entry.layout))
-    return DescribedTable(catalog.called, name, described, columns, keys, position=entry.layout.position)
+    is_observed = is_obscore(catalog.called, entry)
+    return DescribedTable(
+        catalog.called, name, OBSCORE_WORDS if is_observed else described, columns, keys,
+        position=entry.layout.position, utype=OBSCORE_UTYPE if is_observed else "", has_hidden=bool(hidden),
+    )  # fmt: skip
+
+
+OBSCORE_UTYPE = "ivo://ivoa.net/std/ObsCore#table-1.1"
+OBSCORE_WORDS = "observations, as ObsCore 1.1 describes them"
+
+
+def is_obscore(schema: str, entry: CatalogTable) -> bool:
+    """True for ``ivoa.ObsCore`` with a region for each row."""
+    is_named = (schema, entry.table.name) == (OBSCORE_SCHEMA, OBSCORE_TABLE)
+    return is_named and region_columns(entry.table.column_names, REGION) is not None
+
+
+def _known(entry: CatalogTable, nearest: Mapping[str, SchemaColumn]) -> Mapping[str, SchemaColumn]:
+    """What a schema says of the columns: the nearest one, or for a table of observations its own."""
+    if entry.table.name != OBSCORE_TABLE or region_columns(entry.table.column_names, REGION) is None:
+        return nearest
+    return standard_descriptions()
+
+
+def _described(column: Column, known: SchemaColumn | None, indexed: Set[str], principal: Set[str]) -> DescribedColumn:
+    is_standard = known is not None and known.is_standard
+    field = described_field(column, known, is_plain=is_standard)
+    return DescribedColumn(field, column.name in indexed, column.name in principal, is_standard)
 
 
 def _indexed(entry: CatalogTable) -> set[str]:
@@ -140,12 +174,8 @@ def described_field(column: Column, known: SchemaColumn | None = None, *, is_pla
     is_plain = is_plain or (known is not None and not known.type.startswith("varchar"))
     plain = field_of(column.name, _answered(column.type), column.type, is_plain=is_plain)
     if known is None:
-        return _with(plain, description=_OWN_WORDS.get(column.name, ""))
-    return _with(plain, unit=known.unit, ucd=known.ucd, description=known.description)
-
-
-def _with(field: Field, *, unit: str = "", ucd: str = "", description: str = "") -> Field:
-    return Field(field.name, field.datatype, field.arraysize, field.xtype, unit, ucd, description)
+        return replace(plain, description=_OWN_WORDS.get(column.name, ""))
+    return replace(plain, unit=known.unit, ucd=known.ucd, description=known.description, utype=known.utype)
 
 
 _BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob", "geometry")

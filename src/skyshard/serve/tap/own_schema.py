@@ -120,7 +120,7 @@ class SchemaRows:
                 (delimited(one.name), None, one.description, place) for place, one in enumerate(self.schemas)
             ],
             "tables": [
-                (delimited(one.schema), one.shown, "table", None, one.description, place)
+                (delimited(one.schema), one.shown, "table", one.utype or None, one.description, place)
                 for place, one in enumerate(self._tables())
             ],
             "columns": [row for one in self._tables() for row in _column_rows(one)],
@@ -143,5 +143,5 @@ def _column_rows(table: DescribedTable) -> Iterable[tuple[Any, ...]]:
         flags = (int(column.is_indexed), int(column.is_principal), int(column.is_std))
         yield (
             table.shown, delimited(field.name), field.datatype, field.arraysize or None, field.xtype or None, None,
-            field.description or None, None, field.unit or None, field.ucd or None, *flags, place,
+            field.description or None, field.utype or None, field.unit or None, field.ucd or None, *flags, place,
         )  # fmt: skip

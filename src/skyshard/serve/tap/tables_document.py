@@ -20,6 +20,7 @@ _FEATURES = "ivo://ivoa.net/std/TAPRegExt#features-"
 GEOMETRY = (
     "AREA", "BOX", "CENTROID", "CIRCLE", "CONTAINS", "COORD1", "COORD2", "DISTANCE", "INTERSECTS", "POINT", "POLYGON",
 )  # fmt: skip
+_OBSCORE = '<dataModel ivo-id="ivo://ivoa.net/std/ObsCore#core-1.1">ObsCore-1.1</dataModel>\n'
 _OPTIONAL = {
     "adqlgeo": GEOMETRY, "adql-string": ("LOWER", "UPPER", "ILIKE"), "adql-offset": ("OFFSET",),
     "adql-common-table": ("WITH",), "adql-sets": ("UNION", "EXCEPT", "INTERSECT"), "adql-type": ("CAST",),
@@ -79,7 +80,7 @@ def _table(table: DescribedTable, *, with_columns: bool) -> str:
 
 
 def _named(table: DescribedTable) -> str:
-    return _element("name", table.shown) + _element("description", table.description)
+    return _element("name", table.shown) + _element("description", table.description) + _element("utype", table.utype)
 
 
 def _inside(table: DescribedTable) -> str:
@@ -92,6 +93,7 @@ def _column(column: DescribedColumn) -> str:
     parts = [
         f"<column{attribute('std', 'true' if column.is_std else '')}>", _element("name", delimited(field.name)),
         _element("description", field.description), _element("unit", field.unit), _element("ucd", field.ucd),
+        _element("utype", field.utype),
         f'<dataType xsi:type="vs:VOTableType"{kind}>{field.datatype}</dataType>',
         "<flag>indexed</flag>" if column.is_indexed else "", "<flag>principal</flag>" if column.is_principal else "",
         "</column>\n",
@@ -120,8 +122,10 @@ def availability_document() -> str:
     )
 
 
-def capabilities_document(root: str, limits: Limits, user_functions: Sequence[str], *, is_open: bool) -> str:
-    """What the service below ``root`` can do."""
+def capabilities_document(
+    root: str, limits: Limits, user_functions: Sequence[str], *, is_open: bool, has_obscore: bool = False
+) -> str:
+    """What the service below ``root`` can do; ``has_obscore``: it has ``ivoa.ObsCore``."""
     security = "" if is_open else '<securityMethod standardID="ivo://ivoa.net/sso#BasicAA"/>'
     parts = [
         _DECLARATION,
@@ -132,6 +136,7 @@ def capabilities_document(root: str, limits: Limits, user_functions: Sequence[st
         '<capability standardID="ivo://ivoa.net/std/TAP" xsi:type="tr:TableAccess">\n',
         f'<interface xsi:type="vs:ParamHTTP" role="std" version="1.1"><accessURL use="base">{escape(root)}</accessURL>'
         f"{security}</interface>\n",
+        _OBSCORE * has_obscore,
         _language(user_functions),
         *(_format(one.mime, one.aliases, one.ivo_id) for one in FORMATS),
         *(f'<uploadMethod ivo-id="ivo://ivoa.net/std/TAPRegExt#upload-{way}"/>\n' for way in ("inline", "http")),

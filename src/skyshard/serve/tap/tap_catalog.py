@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from skyshard.catalog.known_table import KnownTable
 from skyshard.registry.catalog.published_catalog import CatalogSource
-from skyshard.serve.tap.described_tables import DescribedSchema, DescribedTable, describe_catalog
+from skyshard.serve.tap.described_tables import OBSCORE_UTYPE, DescribedSchema, DescribedTable, describe_catalog
 from skyshard.serve.tap.own_schema import SchemaRows, own_schema, own_tables
 from skyshard.serve.tap_services import AskedColumn, AskedQuery, TapServices
 from skyshard.serve.votable.fields import Field
@@ -30,6 +30,11 @@ class TapCatalog:
         called = [(name, table) for one in schemas for name in (one.name, *one.aliases) for table in one.tables]
         names = tuple(table.named(schema) for schema, table in called)
         return TapCatalog(schemas, names, {(schema, table.name): table for schema, table in called})
+
+    @property
+    def has_obscore(self) -> bool:
+        """True where there is a table of observations of the standard's name."""
+        return any(table.utype == OBSCORE_UTYPE for table in self.tables.values())
 
     def with_tables(self, tables: Sequence[DescribedTable]) -> TapCatalog:
         """The same with tables that only one query knows."""

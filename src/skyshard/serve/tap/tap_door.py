@@ -131,7 +131,10 @@ class TapDoor:
     async def _capabilities(self, request: Request) -> Response:
         functions = self._services.adql.user_functions
         limits = self._limits.within(await self._keeper.quota(request))
-        text = capabilities_document(self._root(request), limits, functions, is_open=self._is_open)
+        catalog = await self._lanes.call(self._catalogs.now)
+        text = capabilities_document(
+            self._root(request), limits, functions, is_open=self._is_open, has_obscore=catalog.has_obscore
+        )
         return Response(text, media_type=XML_TYPE, headers={"server": "skyshard"})
 
     async def _availability(self, request: Request) -> Response:

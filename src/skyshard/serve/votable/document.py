@@ -82,7 +82,7 @@ def error_document(text: str) -> bytes:
 
 
 def _field(field: Field) -> str:
-    names = ("name", "datatype", "arraysize", "xtype", "unit", "ucd")
+    names = ("name", "datatype", "arraysize", "xtype", "unit", "ucd", "utype")
     attributes = "".join(attribute(name, getattr(field, name)) for name in names)
     described = f"<DESCRIPTION>{xml_text(field.description)}</DESCRIPTION>" if field.description else ""
     return f"<FIELD{attributes}>{described}</FIELD>\n" if described else f"<FIELD{attributes}/>\n"

@@ -32,6 +32,7 @@ class Field:
     unit: str = ""
     ucd: str = ""
     description: str = ""
+    utype: str = ""
 
     @property
     def is_text(self) -> bool:
