@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from skyshard.catalog.layout import Layout
     from skyshard.testbed.apdb import Apdb
     from skyshard.testbed.node_life import NodeLife
+    from skyshard.testbed.obscore import ObsCoreReport
 
 TargetName = Literal["czar", "mono"]
 
@@ -440,6 +441,33 @@ class Testbed:
     def old_releases(self, prefix: str, keep: int) -> skyshard.releases.KeptReleases:
         """Which databases of a prefix ``drop`` may take when only the newest few are to stay; changes nothing."""
         return skyshard.releases.old_releases(self.registry, prefix, keep)
+
+    def obscore(
+        self,
+        *databases: str,
+        into: str = "ivoa",
+        constants: str = "",
+        bad_regions: Literal["refuse", "skip"] = "refuse",
+        grace_s: float = 3600.0,
+        is_plan: bool = False,
+    ) -> ObsCoreReport:
+        """Make the table of observations of releases, in place of what it was before; or say what it would be.
+
+        Args:
+            databases: releases with the detectors of their visits (VisitDetector or CcdVisit).
+            into: the database that gets the table ``ObsCore``, and no other.
+            constants: what is constant for a camera: a shipped name or a file; by the filters used if empty.
+            bad_regions: what becomes of an image whose polygon is none.
+            grace_s: seconds for which a replaced table stays, for queries that began before.
+
+        Raises:
+            UserError: a database is not there or has no such table, a polygon is none, or a name is taken.
+            ClusterError: a node failed; call it again to go on.
+        """
+        from skyshard.testbed.obscore import ObsCoreMaker, ObsCoreOrder
+
+        maker = ObsCoreMaker(self, ObsCoreOrder(databases, into, constants, bad_regions, grace_s))
+        return maker.plan() if is_plan else maker.run()
 
     def finish_drops(self) -> list[str]:
         """End drops that were interrupted, as far as servers answer; returns the databases that are gone now."""

@@ -11,7 +11,7 @@ import skyshard
 from skyshard.basics.errors import UserError
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
 from skyshard.host.interrupts import interruptible
-from skyshard.testbed.obscore import ObsCoreMaker, ObsCoreOrder, ObsCoreReport
+from skyshard.testbed.obscore import BadRegions, ObsCoreReport
 
 _POLICIES = ("refuse", "skip")
 
@@ -33,11 +33,11 @@ def obscore(
     """Make ivoa.ObsCore of the visit tables of releases; what it was before is replaced in one step."""
     if bad_regions not in _POLICIES:
         raise UserError(f"--bad-regions {bad_regions}", remedy=f"give one of {', '.join(_POLICIES)}")
-    policy = "skip" if bad_regions == "skip" else "refuse"
-    order = ObsCoreOrder(tuple(dict.fromkeys(databases)), into, constants, policy, grace)  # type: ignore[arg-type]
+    policy: BadRegions = "skip" if bad_regions == "skip" else "refuse"
     with skyshard.Testbed(cluster) as testbed, interruptible():
-        maker = ObsCoreMaker(testbed, order)
-        report = maker.plan() if plan else maker.run()
+        report = testbed.obscore(
+            *dict.fromkeys(databases), into=into, constants=constants, bad_regions=policy, grace_s=grace, is_plan=plan
+        )
     if json:
         print_json(asdict(report) | {"rows": report.rows})
         return

@@ -1,34 +1,44 @@
 """A pass: points and circles against polygons that a table holds become conditions over the columns of the polygon.
 
 Rules: a column that holds no polygon is refused; a NULL argument gives 0. Where the table has bounds, a condition on
-them goes first: as a term of WHERE or ON it is what a SPATIAL index is read by. No I/O.
+them goes first: as a term of WHERE or ON it is what a SPATIAL index is read by, but only where it is the only one of
+this index, so there is none where the statement has one of its own. No I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
 from skyshard.basics.errors import Refusal, UserError
 from skyshard.catalog.region_columns import RegionColumns, region_columns
 from skyshard.chunking.sphere import Circle
-from skyshard.czar.bind.bound_statement import Bound, Reference, column_of, terms_of
+from skyshard.czar.bind.bound_statement import REF, Bound, Reference, column_of, columns_of, terms_of
 from skyshard.czar.bind.constants import constant, exact_constant
+from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import place
 from skyshard.czar.sql.stored_region_sql import (
     MOST_EDGES,
     CircleTest,
+    Values,
+    as_values,
     circle_condition,
+    circle_texts,
     holds_circle,
     meets_circle,
     near_circle,
     near_point,
+    open_values,
     point_inside,
+    point_texts,
     within_circle,
 )
 
 PREFIX = "skyshard_"
+MOST_RADIUS_DEG = 90.0
+OWN_POINT = ("ownra", "owndec")
+"""Marks of the coordinates in a POINT() that a statement has beside the call."""
 POINT_IN_REGION = "scisql_s2ptincpoly"
 CIRCLE_TESTS: Mapping[str, tuple[str, CircleTest]] = {
     "skyshard_circlemeetsregion": ("skyshard_circleMeetsRegion", meets_circle),
@@ -67,10 +77,15 @@ def expand_stored_region(bound: Bound, call: exp.Anonymous) -> None:
     *numbers, column = call.expressions
     reference, region = _region(bound, call, column)
     tests = _point_tests if count == 3 else _circle_tests
-    conditions = tests(call, numbers, reference, region)
-    inside: exp.Expr = exp.and_(*conditions, copy=False) if len(conditions) > 1 else conditions[0]
-    node: exp.Expr = exp.Paren(this=inside)
+    values = _values(call, numbers)
+    if values is not None and bound.has_open_areas:
+        _open_points(call, numbers)
+        values = open_values(values)
+    near, exact = tests(call, numbers, values, reference, region)
     term = _whole_term(call)
+    is_read_by = near is not None and (term is None or not _has_own_bounds(call, reference, region))
+    inside: exp.Expr = exp.and_(near, exact, copy=False) if is_read_by else exact
+    node: exp.Expr = exp.Paren(this=inside)
     if term is None:
         node = exp.Anonymous(this="IFNULL", expressions=[node, exp.Literal.number(0)])
     _put(bound, term or call, node)
@@ -94,44 +109,65 @@ def _region(bound: Bound, call: exp.Anonymous, node: exp.Expr) -> tuple[Referenc
     return reference, found
 
 
+Tests = tuple[exp.Expr | None, exp.Expr]
+"""The condition on the bounds, where the table has any, and the exact one."""
+
+
 def _point_tests(
-    call: exp.Anonymous, numbers: list[exp.Expr], reference: Reference, region: RegionColumns
-) -> list[exp.Expr]:
+    call: exp.Anonymous, numbers: list[exp.Expr], values: Values | None, reference: Reference, region: RegionColumns
+) -> Tests:
     ra, dec = numbers
-    values = _numbers(call, numbers)
-    at = None if values is None else (values[0], values[1])
-    if at is not None:
-        _circle(call, [*at, 0.0])
-    near = [near_point(ra, dec, at, column_of(reference, region.bounds))] if region.bounds else []
-    return [*near, point_inside(ra, dec, at, _normals(reference, region))]
+    near = near_point(ra, dec, values, column_of(reference, region.bounds)) if region.bounds else None
+    return near, point_inside(ra, dec, values, _normals(reference, region))
 
 
 def _circle_tests(
-    call: exp.Anonymous, numbers: list[exp.Expr], reference: Reference, region: RegionColumns
-) -> list[exp.Expr]:
+    call: exp.Anonymous, numbers: list[exp.Expr], values: Values | None, reference: Reference, region: RegionColumns
+) -> Tests:
     ra, dec, radius = numbers
-    values = _numbers(call, numbers)
-    at = None if values is None else _circle(call, values)
-    if (size := constant(radius)) is not None and not 0 <= size < 90:
-        raise UserError(
-            f"{call.name}(): radius {size:g} is not from 0 to below 90 degrees{place(call)}", remedy="give degrees"
-        )
     test = CIRCLE_TESTS[call.name.lower()][1]
-    near = [near_circle((ra, dec, radius), at, column_of(reference, region.bounds))] if region.bounds else []
-    return [*near, circle_condition(test, (ra, dec, radius), at, _normals(reference, region))]
+    near = near_circle((ra, dec, radius), values, column_of(reference, region.bounds)) if region.bounds else None
+    return near, circle_condition(test, (ra, dec, radius), values, _normals(reference, region))
 
 
-def _numbers(call: exp.Anonymous, nodes: list[exp.Expr]) -> list[float] | None:
-    """The values of numbers; None where one is computed for each row."""
+def _values(call: exp.Anonymous, nodes: list[exp.Expr]) -> Values | None:
+    """What numbers decide of the conditions; None where one of them is computed for each row."""
     values = [constant(node) for node in nodes]
-    return None if any(value is None for value in values) else [value for value in values if value is not None]
-
-
-def _circle(call: exp.Anonymous, values: list[float]) -> Circle:
+    if len(values) == 3 and values[2] is not None:
+        _require_radius(call, values[2])
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
     try:
-        return Circle(*values)
+        return as_values(region_texts(known))
     except UserError as error:
         raise UserError(f"{call.name}(): {error.what}{place(call)}", remedy=error.remedy) from None
+
+
+def region_texts(numbers: Sequence[float]) -> dict[str, str]:
+    """What the numbers of a point, or of a circle, decide of the conditions.
+
+    Raises:
+        UserError: a declination beyond a pole, or a radius that is none.
+    """
+    circle = Circle(*(*numbers, 0.0)[:3])
+    return point_texts(circle.ra, circle.dec) if len(numbers) == 2 else circle_texts(circle)
+
+
+def _require_radius(call: exp.Anonymous, radius: float) -> None:
+    if not 0 <= radius < MOST_RADIUS_DEG:
+        raise UserError(
+            f"{call.name}(): radius {radius:g} is not from 0 to below 90 degrees{place(call)}", remedy="give degrees"
+        )
+
+
+def _open_points(call: exp.Anonymous, numbers: list[exp.Expr]) -> None:
+    """Marks in place of the same numbers in the statement's own POINT(ra, dec)."""
+    written = [render(node) for node in numbers[:2]]
+    for point in [node for node in call.root().find_all(exp.Anonymous) if node.name.upper() == "POINT"]:
+        if [render(node) for node in point.expressions] == written:
+            marks = open_values(OWN_POINT)
+            point.set("expressions", [marks[name] for name in OWN_POINT])
 
 
 def _normals(reference: Reference, region: RegionColumns) -> list[tuple[exp.Expr, exp.Expr, exp.Expr]]:
@@ -145,15 +181,28 @@ def _put(bound: Bound, old: exp.Expr, new: exp.Expr) -> None:
         join.terms = [new.unnest() if term is old else term for term in join.terms]
 
 
-def _whole_term(call: exp.Anonymous) -> exp.Expr | None:
-    """The AND-ed term of WHERE or of a join's ON that is this call alone, or the call compared with 1."""
+def _has_own_bounds(call: exp.Anonymous, reference: Reference, region: RegionColumns) -> bool:
+    """True where a term beside the call's already is about the bounds of its polygon, as MBRWITHIN(POINT(...), ...)."""
+    columns = (column for term in _terms(call) for column in columns_of(term))
+    return any(
+        column.name.lower() == region.bounds.lower() and column.meta.get(REF) == reference.number for column in columns
+    )
+
+
+def _terms(call: exp.Anonymous) -> list[exp.Expr]:
+    """The AND-ed terms of WHERE and of the ONs of a call's SELECT."""
     select = call.find_ancestor(exp.Select)
     if select is None:
-        return None
+        return []
     where = select.args.get("where")
     clauses = [where.this] if where is not None else []
     clauses += [on for join in select.args.get("joins") or () if (on := join.args.get("on")) is not None]
-    for term in (term for clause in clauses for term in terms_of(clause)):
+    return [term for clause in clauses for term in terms_of(clause)]
+
+
+def _whole_term(call: exp.Anonymous) -> exp.Expr | None:
+    """The AND-ed term of WHERE or of a join's ON that is this call alone, or the call compared with 1."""
+    for term in _terms(call):
         sides = [term.left.unnest(), term.right.unnest()] if isinstance(term, exp.EQ) else [term]
         others = [side for side in sides if side is not call]
         if len(others) == len(sides) - 1 and all(exact_constant(other) == 1 for other in others):

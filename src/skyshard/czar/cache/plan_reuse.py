@@ -6,7 +6,7 @@ A statement of a source that keeps catalogs is taken apart into its shape and wh
 
 ==========================================  ==================================================================
 the shape is new                            plan over the generation held last, then ask whether it is current
-its numbers can be exchanged                exchange keys (one round trip) or the area
+its numbers can be exchanged                exchange keys (one round trip), the area or the point
 the same numbers, in the same generation    the same plan
 anything else                               plan it; the second time learn whether numbers can be exchanged
 ==========================================  ==================================================================
@@ -28,6 +28,7 @@ from skyshard.czar.bind.rewrite import rewrite
 from skyshard.czar.cache.area_plans import learn_area
 from skyshard.czar.cache.keyed_plans import RecordingSource, learn_keys
 from skyshard.czar.cache.plan_cache import LearnedPlan, PlanCache
+from skyshard.czar.cache.region_plans import learn_region
 from skyshard.czar.cache.statement_shapes import StatementText, take_text_apart
 from skyshard.czar.plan.planner import plan_statement, plan_with_basis
 from skyshard.czar.plan.query_plan import Kind, PlainColumn, QueryPlan
@@ -175,6 +176,9 @@ class StatementPlanner:
         self, sql: str, database: str, text: StatementText, made: TypedPlan, asked: RecordingSource
     ) -> LearnedPlan | None:
         """What gives the plans of other numbers, learnt from the second statement of a shape."""
+        if text.region is not None:
+            bound = rewrite(bind(_select(sql), asked.catalog, database, has_open_areas=True))
+            return learn_region(text, made, plan_statement(bound, asked, self._limit_bytes))
         if text.area is None:
             return learn_keys(
                 text, made, asked, lambda other, source: self._planned(_select(other), database, source)[0]

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from skyshard.basics.errors import UserError
 from skyshard.chunking.sphere import Region
 from skyshard.czar.bind.expand_functions import AREASPEC, AREASPEC_NUMBERS, REGIONS, make_region
+from skyshard.czar.bind.stored_regions import CIRCLE_TESTS, MOST_RADIUS_DEG, OWN_POINT, POINT_IN_REGION, region_texts
 from skyshard.czar.sql.region_sql import OPEN
+from skyshard.czar.sql.stored_region_sql import OPEN as OPEN_PART
 
 NUMBER_MARK = "\x02"
 AREA_MARK = "\x04"
@@ -28,6 +30,15 @@ _NUMBER = r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _CALL = re.compile(
     rf"(?:{_QUOTED})|(?<![\w$])(?P<name>{AREASPEC}[a-z]+)\s*"
     rf"\(\s*(?P<numbers>{_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\)",
+    re.DOTALL | re.IGNORECASE,
+)
+_REGION_CALL = re.compile(
+    rf"(?:{_QUOTED})|(?<![\w$])(?P<name>{POINT_IN_REGION}|{'|'.join(CIRCLE_TESTS)})\s*"
+    rf"\(\s*(?P<numbers>{_NUMBER}(?:\s*,\s*{_NUMBER}){{1,2}})\s*,\s*(?=[A-Za-z_`])",
+    re.DOTALL | re.IGNORECASE,
+)
+_POINT_CALL = re.compile(
+    rf"(?:{_QUOTED})|(?<![\w$])(?P<name>POINT)\s*\(\s*(?P<numbers>{_NUMBER}\s*,\s*{_NUMBER})\s*\)",
     re.DOTALL | re.IGNORECASE,
 )
 ShapeNumbers = tuple[int, ...]
@@ -58,30 +69,50 @@ class AreaText:
 
 
 @dataclass(frozen=True, slots=True)
+class RegionText:
+    """The numbers, as they are written, of a point or circle that is compared with a polygon of a column."""
+
+    numbers: tuple[str, ...]
+
+    @property
+    def parts(self) -> dict[str, str] | None:
+        """What they decide of the statement's text; None where planning has to say what is wrong."""
+        values = [float(number) + 0.0 for number in self.numbers]
+        if len(values) == 3 and not values[2] < MOST_RADIUS_DEG:
+            return None
+        try:
+            return region_texts(values) | dict(zip(OWN_POINT, self.numbers, strict=False))
+        except UserError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class StatementText:
-    """A statement's text taken apart: its shape, and the area or the whole numbers that the shape leaves open."""
+    """A statement's text taken apart: its shape, and what the shape leaves open: an area, a point or circle that is
+    compared with polygons of a column, or the whole numbers."""
 
     shape: str
     numbers: ShapeNumbers = ()
     area: AreaText | None = None
+    region: RegionText | None = None
 
     @property
     def key(self) -> Hashable:
         """What tells statements of one shape apart."""
-        return self.area or self.numbers
+        return self.area or self.region or self.numbers
 
 
 def take_text_apart(sql: str) -> StatementText | None:
     r"""A statement's shape with what it leaves open; None where a text is not looked at.
 
     >>> take_text_apart("SELECT ra FROM t WHERE k = 7 LIMIT 3")
-    StatementText(shape='SELECT ra FROM t WHERE k = \x02 LIMIT \x02', numbers=(7, 3), area=None)
+    StatementText(shape='SELECT ra FROM t WHERE k = \x02 LIMIT \x02', numbers=(7, 3), area=None, region=None)
     >>> take_text_apart("SELECT ra FROM t WHERE qserv_areaspec_circle(1, 2, 3) LIMIT 3").shape
     'SELECT ra FROM t WHERE \x04 LIMIT 3'
     """
     if len(sql) > LONGEST_TEXT or NUMBER_MARK in sql:
         return None
-    return area_text(sql) or StatementText(*shape_of(sql))
+    return area_text(sql) or region_text(sql) or StatementText(*shape_of(sql))
 
 
 def shape_of(text: str) -> tuple[str, ShapeNumbers]:
@@ -135,3 +166,28 @@ def area_text(sql: str) -> StatementText | None:
     numbers = tuple(number.strip() for number in match["numbers"].split(","))
     shape = sql[: match.start()] + AREA_MARK + sql[match.end() :]
     return StatementText(shape, area=AreaText(match["name"], numbers))
+
+
+def region_text(sql: str) -> StatementText | None:
+    r"""A statement with exactly one point or circle of plain numbers against a polygon of a column; None for any other.
+
+    >>> region_text("SELECT 1 FROM t WHERE MBRWITHIN(POINT(1, -2.5), b) AND scisql_s2PtInCPoly(1, -2.5, r) = 1").shape
+    'SELECT 1 FROM t WHERE MBRWITHIN(POINT(\x04), b) AND scisql_s2PtInCPoly(\x04, r) = 1'
+    """
+    lowered = sql.lower()
+    if sum(lowered.count(name) for name in (POINT_IN_REGION, *CIRCLE_TESTS)) != 1 or AREASPEC in lowered:
+        return None
+    match = next((found for found in _REGION_CALL.finditer(sql) if found["name"]), None)
+    if match is None or AREA_MARK in sql or OPEN_PART in sql:
+        return None
+    numbers = _numbers_of(match["numbers"])
+    spans = [found.span("numbers") for found in _POINT_CALL.finditer(sql)
+             if found["name"] and _numbers_of(found["numbers"]) == numbers[:2]]  # fmt: skip
+    shape, end = "", 0
+    for first, last in sorted([*spans, match.span("numbers")]):
+        shape, end = shape + sql[end:first] + AREA_MARK, last
+    return StatementText(shape + sql[end:], region=RegionText(numbers))
+
+
+def _numbers_of(text: str) -> tuple[str, ...]:
+    return tuple(number.strip() for number in text.split(","))

@@ -8,8 +8,9 @@ point or centre, ``_sine`` for the sine of the radius, and ``_ax`` ... ``_pz`` f
 from __future__ import annotations
 
 import math
+import re
 import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -23,33 +24,73 @@ Normals = Sequence[tuple[exp.Expr, exp.Expr, exp.Expr]]
 CircleTest = Callable[[int], str]
 
 
-def point_inside(ra: exp.Expr, dec: exp.Expr, at: tuple[float, float] | None, normals: Normals) -> exp.Expr:
-    """The condition that a point lies in the polygon; ``at`` are its coordinates where they are numbers."""
+Values = Mapping[str, exp.Expr]
+"""What stands for each part of a text that a point's or circle's numbers decide."""
+OPEN = "\x06"
+_OPEN_PART = re.compile(f"{OPEN}([a-z]+){OPEN}")
+
+
+def point_texts(ra: float, dec: float) -> dict[str, str]:
+    """The parts that a point decides: its unit vector, and its coordinates reduced."""
+    return _vector_texts(ra, dec) | {"ra": _signed(float(reduce_ra(ra))), "dec": _signed(dec + 0.0)}
+
+
+def circle_texts(circle: Circle) -> dict[str, str]:
+    """The parts that a circle decides: its centre as a unit vector, the sine of its radius, the box around it.
+
+    A box over right ascension 0 is taken full circle: an index is not used for two boxes.
+    """
+    box = circle.bounds()
+    west, east = box.ra_range if box.ra_range[0] <= box.ra_range[1] else (0.0, 360.0)
+    sides = {"west": west, "south": box.dec_min, "east": east, "north": box.dec_max}
+    sine = math.sin(circle.radius_deg * RAD_PER_DEG)
+    return _vector_texts(circle.ra, circle.dec) | {name: _signed(v) for name, v in {**sides, "sine": sine}.items()}
+
+
+def as_values(texts: Mapping[str, str]) -> dict[str, exp.Expr]:
+    """Parts as nodes."""
+    return {name: exp.Literal(this=text, is_string=False) for name, text in texts.items()}
+
+
+def open_values(names: Iterable[str]) -> dict[str, exp.Expr]:
+    """Marks in place of parts, which :func:`close_region` puts in."""
+    return as_values({name: f"{OPEN}{name}{OPEN}" for name in names})
+
+
+def close_region(text: str, parts: Mapping[str, str]) -> str:
+    """A statement's text with parts in place of their marks.
+
+    >>> close_region("a > \\x06ra\\x06", {"ra": "1e0"})
+    'a > 1e0'
+    """
+    return _OPEN_PART.sub(lambda match: parts[match[1]], text)
+
+
+def point_inside(ra: exp.Expr, dec: exp.Expr, values: Values | None, normals: Normals) -> exp.Expr:
+    """The condition that a point lies in the polygon; ``values`` where its coordinates are numbers."""
     level = "COS(_dec * {w}) * (COS(_ra * {w}) * _{n}x + SIN(_ra * {w}) * _{n}y) + SIN(_dec * {w}) * _{n}z >= 0"
-    if at is not None:
+    if values is not None:
         return exp.Paren(this=fill(_all(f"{_product('u', n)} >= 0" for n in _letters(len(normals))),
-                                   **_vector(*at), **_parts(normals)))  # fmt: skip
+                                   **_only(values, "ux", "uy", "uz"), **_parts(normals)))  # fmt: skip
     text = _all(level.format(w=_WHOLE, n=n) for n in _letters(len(normals)))
     return exp.Paren(this=fill(f"_dec BETWEEN -90 AND 90 AND {text}", ra=ra, dec=dec, **_parts(normals)))
 
 
-def near_point(ra: exp.Expr, dec: exp.Expr, at: tuple[float, float] | None, bounds: exp.Expr) -> exp.Expr:
+def near_point(ra: exp.Expr, dec: exp.Expr, values: Values | None, bounds: exp.Expr) -> exp.Expr:
     """The condition, which a SPATIAL index answers, that the bounds of a polygon hold a point."""
-    if at is not None:
-        ra, dec = _number(float(reduce_ra(at[0]))), _number(at[1])
-        return fill("MBRCONTAINS(_bounds, POINT(_ra, _dec))", bounds=bounds, ra=ra, dec=dec)
+    if values is not None:
+        return fill("MBRCONTAINS(_bounds, POINT(_ra, _dec))", bounds=bounds, **_only(values, "ra", "dec"))
     return fill(f"MBRCONTAINS(_bounds, POINT({REDUCED_RA}, _dec))", bounds=bounds, ra=ra, dec=dec)
 
 
 def circle_condition(
-    test: CircleTest, place: tuple[exp.Expr, exp.Expr, exp.Expr], at: Circle | None, normals: Normals
+    test: CircleTest, place: tuple[exp.Expr, exp.Expr, exp.Expr], values: Values | None, normals: Normals
 ) -> exp.Expr:
-    """One of the tests below for a circle's right ascension, declination and radius; ``at``: where they are numbers."""
+    """One of the tests below, for a circle; ``values`` where right ascension, declination and radius are numbers."""
     ra, dec, radius = place
     text, parts = test(len(normals)), _parts(normals)
-    if at is not None:
-        sine = _number(math.sin(at.radius_deg * RAD_PER_DEG))
-        return exp.Paren(this=fill(text, sine=sine, **_vector(at.ra, at.dec), **parts))
+    if values is not None:
+        return exp.Paren(this=fill(text, **_only(values, "ux", "uy", "uz", "sine"), **parts))
     vector = {
         "ux": fill(f"(COS(_dec * {_WHOLE}) * COS(_ra * {_WHOLE}))", ra=ra, dec=dec),
         "uy": fill(f"(COS(_dec * {_WHOLE}) * SIN(_ra * {_WHOLE}))", ra=ra, dec=dec),
@@ -85,28 +126,22 @@ def within_circle(edges: int) -> str:
     return _all(_corner_within(names[i - 1], names[i]) for i in range(edges))
 
 
-def near_circle(place: tuple[exp.Expr, exp.Expr, exp.Expr], at: Circle | None, bounds: exp.Expr) -> exp.Expr:
-    """The condition, which a SPATIAL index answers, that the bounds of a polygon meet the box around a circle.
-
-    A box over right ascension 0 is taken full circle: an index is not used for two boxes.
-    """
+def near_circle(place: tuple[exp.Expr, exp.Expr, exp.Expr], values: Values | None, bounds: exp.Expr) -> exp.Expr:
+    """The condition, which a SPATIAL index answers, that the bounds of a polygon meet the box around a circle."""
     line = "MBRINTERSECTS(_bounds, LINESTRING(POINT(_west, _south), POINT(_east, _north)))"
     ra, dec, radius = place
-    if at is not None:
-        box = at.bounds()
-        west, east = box.ra_range if box.ra_range[0] <= box.ra_range[1] else (0.0, 360.0)
-        sides = {"west": west, "south": box.dec_min, "east": east, "north": box.dec_max}
-        return fill(line, bounds=bounds, **{name: _number(side) for name, side in sides.items()})
+    if values is not None:
+        return fill(line, bounds=bounds, **_only(values, "west", "south", "east", "north"))
     pad = number(_PAD_DEG)
     share = f"SIN(_r * {_WHOLE}) / COS(_dec * {_WHOLE})"
     half = f"IF(ABS(_dec) + _r >= 89.9e0, 360e0, DEGREES(ASIN(LEAST(1, {share}))) + {pad})"
     is_split = f"({REDUCED_RA} - {half} < 0 OR {REDUCED_RA} + {half} >= 360)"
     given = {"ra": ra, "dec": dec, "r": radius}
-    sides_text = {
+    texts = {
         "west": f"IF({is_split}, 0, {REDUCED_RA} - {half})", "east": f"IF({is_split}, 360, {REDUCED_RA} + {half})",
         "south": f"GREATEST(-90, _dec - _r - {pad})", "north": f"LEAST(90, _dec + _r + {pad})",
     }  # fmt: skip
-    return fill(line, bounds=bounds, **{name: fill(text, **given) for name, text in sides_text.items()})
+    return fill(line, bounds=bounds, **{name: fill(text, **given) for name, text in texts.items()})
 
 
 def _foot_within(before: str, edge: str, after: str) -> str:
@@ -155,10 +190,13 @@ def _parts(normals: Normals) -> dict[str, exp.Expr]:
             for axis, part in zip("xyz", normal, strict=True)}  # fmt: skip
 
 
-def _vector(ra: float, dec: float) -> dict[str, exp.Expr]:
-    return {f"u{axis}": _number(float(part)) for axis, part in zip("xyz", unit_vectors(ra, dec), strict=True)}
+def _vector_texts(ra: float, dec: float) -> dict[str, str]:
+    return {f"u{axis}": _signed(float(part)) for axis, part in zip("xyz", unit_vectors(ra, dec), strict=True)}
 
 
-def _number(value: float) -> exp.Expr:
-    literal: exp.Expr = exp.Literal.number(number(abs(value)))
-    return literal if value >= 0 else exp.Paren(this=exp.Neg(this=literal))
+def _only(values: Values, *names: str) -> dict[str, exp.Expr]:
+    return {name: values[name] for name in names}
+
+
+def _signed(value: float) -> str:
+    return number(value) if value >= 0 else f"({number(value)})"
