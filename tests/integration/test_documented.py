@@ -80,6 +80,10 @@ BEFORE = {
         "skyshard synth tiny --out sky --fraction 0.02",
         "skyshard ingest sky --database tiny",
     ],
+    "docs/how-to/obscore.md": [
+        "skyshard cluster start --nodes 2",
+        "skyshard ingest hsc --fraction 0.01 --runtime inline --tables Object,VisitDetector",
+    ],
     "docs/how-to/releases.md": [
         "skyshard cluster start --nodes 2",
         "skyshard synth mini --out sky",

@@ -87,8 +87,8 @@ def outlines(ra: Floats, dec: Floats, counts: NDArray[np.int64] | None = None, e
     ra, dec = np.atleast_2d(np.asarray(ra, np.float64)), np.atleast_2d(np.asarray(dec, np.float64))
     rows, most = ra.shape
     counts = np.full(rows, most) if counts is None else np.asarray(counts, np.int64)
-    is_given = np.arange(most) < counts[:, None]
-    is_finite = (~is_given | (np.isfinite(ra) & (np.abs(dec) <= 90.0))).all(axis=1)
+    is_given: Flags = np.asarray(np.arange(most) < counts[:, None])
+    is_finite: Flags = np.asarray((~is_given | (np.isfinite(ra) & (np.abs(dec) <= 90.0))).all(axis=1))
     vectors = unit_vectors(np.where(is_given, ra, 0.0), np.where(is_given & is_finite[:, None], dec, 0.0))
     vectors = np.where(is_finite[:, None, None], vectors, 0.0)
     vectors, counts = _without_repeats(vectors, counts)
@@ -131,8 +131,8 @@ def _fill(made: Outlines, rows: NDArray[np.intp], vectors: Floats, count: int) -
     turns = np.einsum("nic,nic->ni", normals, np.roll(corners, -2, axis=1))
     is_flat = (np.abs(heights).max(axis=2) <= _THIN).any(axis=1)
     is_bad = heights.min(axis=(1, 2)) < -_DENT
-    named = (OutlineFault.HEMISPHERE, OutlineFault.FLAT, OutlineFault.CROSSING, OutlineFault.DENTED)
-    tests = [reach < _LEAST_COSINE, is_flat, is_bad & _is_crossed(turns), is_bad]
+    named = (OutlineFault.FLAT, OutlineFault.HEMISPHERE, OutlineFault.CROSSING, OutlineFault.DENTED)
+    tests = [is_flat, is_bad & (reach < _LEAST_COSINE), is_bad & _is_crossed(turns), is_bad]
     faults = np.select(tests, [_CODE[fault] for fault in named], 0)
     made.faults[rows] = faults
     good = faults == 0
@@ -159,7 +159,7 @@ def _edges(corners: Floats) -> tuple[Floats, Floats]:
 
 def _is_crossed(turns: Floats) -> Flags:
     """Of a quadrangle, whether two sides cross: it turns left twice and right twice. Of others that is not asked."""
-    return (turns.shape[1] == 4) & ((turns < 0).sum(axis=1) == 2)
+    return np.asarray((turns.shape[1] == 4) & ((turns < 0).sum(axis=1) == 2))
 
 
 def _filled_up(normals: Floats, width: int) -> Floats:

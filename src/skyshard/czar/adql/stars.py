@@ -26,10 +26,11 @@ def expand_stars(tree: exp.Query, scopes: Scopes) -> None:
 
 def _expanded(item: exp.Expr, select: exp.Select, sources: list[TableSource]) -> Iterator[exp.Expr]:
     is_bare = isinstance(item, exp.Star)
-    if not is_bare and not (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+    named = item.table.lower() if isinstance(item, exp.Column) and isinstance(item.this, exp.Star) else ""
+    if not is_bare and not named:
         yield item
         return
-    wanted = [one for one in sources if is_bare or one.alias.lower() == item.table.lower()]
+    wanted = [one for one in sources if is_bare or one.alias.lower() == named]
     if is_bare and any(join.args.get("using") or join.args.get("method") for join in select.args.get("joins") or ()):
         shown = next(one.table.shown for one in sources if one.table is not None and one.table.has_hidden)
         raise Refusal(NOT_ADQL, f"a star of a join with {shown} by USING or NATURAL{place(item)}",
