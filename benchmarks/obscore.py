@@ -150,7 +150,8 @@ class BruteForce:
         on_edge = (along >= 0) & (beyond >= 0) & (np.abs(heights) <= np.sin(np.radians(radius)))
         chord = np.linalg.norm(corners - point, axis=2)
         at_corner = chord <= 2 * np.sin(np.radians(radius) / 2)
-        return near[(heights >= 0).all(axis=1) | (on_edge | at_corner).any(axis=1)]
+        is_met = (heights >= 0).all(axis=1) | (on_edge | at_corner).any(axis=1)
+        return np.asarray(near[is_met])
 
     def images(self, shapes: NDArray[np.intp]) -> list[tuple[int, int]]:
         """How answers name these shapes, an entry for each image of one dataset type and band."""

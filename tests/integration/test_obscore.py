@@ -64,8 +64,7 @@ def found_by(sky: Testbed, where: str) -> dict[str, set[str]]:
     """The images that a condition finds, by who answers."""
     sql = f"SELECT obs_publisher_did FROM ObsCore WHERE {where}"
     return {
-        target: set(sky.query(sql, database="ivoa", target=target).table[0].to_pylist())  # type: ignore[arg-type]
-        for target in ("czar", "mono")
+        target: set(sky.query(sql, database="ivoa", target=target).table[0].to_pylist()) for target in ("czar", "mono")
     }
 
 
@@ -121,7 +120,7 @@ def test_points_of_a_table_are_joined_with_polygons(sky: Testbed, images: dict[s
         if holds_point(corners, unit_vectors(ra, dec))
     }  # fmt: skip
     for target in ("czar", "mono"):
-        found = sky.query(sql, database="ivoa", target=target).table  # type: ignore[arg-type]
+        found = sky.query(sql, database="ivoa", target=target).table
         assert set(zip(found[0].to_pylist(), found[1].to_pylist(), strict=True)) == expected
     circles = sql.replace("scisql_s2PtInCPoly(p.ra, p.de, ", f"skyshard_circleMeetsRegion(p.ra, p.de, {RADIUS_DEG}, ")
     near = {

@@ -14,13 +14,8 @@ from sqlglot import exp
 
 from skyshard.chunking.sphere import Box, Circle, Region
 from skyshard.czar.bind.bound_statement import AREA, COLUMN, Bound, Reference, terms_of
-from skyshard.czar.bind.expand_functions import (
-    SEPARATION,
-    constant,
-    exact_constant,
-    partition_columns,
-    partition_reference,
-)
+from skyshard.czar.bind.constants import constant, exact_constant
+from skyshard.czar.bind.expand_functions import SEPARATION, partition_columns, partition_reference
 from skyshard.czar.locate.chunk_numbers import ChunkLimit, chunk_limit, chunk_ranges, narrowed
 from skyshard.czar.locate.comparisons import comparisons, exact_number, exact_numbers
 from skyshard.rowimage.sqltype import TypeClass
