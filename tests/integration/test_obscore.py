@@ -137,7 +137,7 @@ def test_index_is_read_by_and_plan_is_kept(sky: Testbed) -> None:
     paired = "SELECT obs_id FROM ObsCore WHERE MBRWITHIN(POINT({0}, 2.2), s_region_bounds) AND " \
              "scisql_s2PtInCPoly({0}, 2.2, s_region_scisql)"  # fmt: skip
     for sql in (plain, paired):
-        (made,) = sky.explain(sql.format("150.1"), database="ivoa").chunk_statements
+        made = sky.explain(sql.format("150.1"), database="ivoa").merge_statement
         assert made.upper().count("MBR") == 1
         answers = [sky.query(sql.format(ra), database="ivoa") for ra in ("150.1", "150.2", "150.15", "-1.5")]
         again = [sky.mono.execute(sql.format(ra), "ivoa") for ra in ("150.1", "150.2", "150.15", "-1.5")]
