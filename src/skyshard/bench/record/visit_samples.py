@@ -33,7 +33,8 @@ VISIT_SAMPLES = pa.schema(
 ``time`` is the visit's, MJD TAI. ``kind`` is
 
 - ``select``, ``insert``, ``upsert``, ``delete`` or ``commit`` with the ``table`` it concerns (none for a commit): one
-  operation of a tile. Those of one store follow each other: each is ``server_s + client_s`` long.
+  operation of a tile. Those of one store follow each other: each is ``server_s + client_s`` long, the last one until
+  the call's end.
 - ``tile``, without a table: a tile from its first read to the end of its store, with rows and bytes stored.
   A try that failed has ``error``; another row follows for the next try.
 - ``drop`` or ``delete`` with ``tile`` -1: months that were dropped, objects that were purged, before the visit; or the

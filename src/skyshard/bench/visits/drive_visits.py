@@ -134,7 +134,7 @@ class VisitDriver:
             whole = VisitSample(
                 queued.phase, queued.visit, -1, self._sky.time_of(queued.visit), "", "", sent_s, sent_s, sent_s
             )
-            self._record.add(whole.in_turn(operations, sent_s))
+            self._record.add(whole.in_turn(operations, sent_s, self._clock.now()))
 
     def _send(self, queued: QueuedVisit, pool: ThreadPoolExecutor) -> None:
         """Draw a visit, wait for its time and for room, and hand out its tiles."""

@@ -88,7 +88,7 @@ class TileClient:
             begun_s = self._clock.now()
             reading = ask()
             outcome.read[name] = reading.rows
-            samples.extend(whole.in_turn(reading.operations, begun_s))
+            samples.extend(whole.in_turn(reading.operations, begun_s, self._clock.now()))
 
         tile = task.rows.tile
         span = (tile.padded, task.since, tile.time)
@@ -101,7 +101,7 @@ class TileClient:
             begun_s = self._clock.now()
             receipt = session.store(task.rows)
             outcome.was_there, stored = receipt.was_there, list(receipt.operations)
-            samples += whole.in_turn(stored, begun_s)
+            samples += whole.in_turn(stored, begun_s, self._clock.now())
         ended = self._whole(task, sent_s, None, rows=sum(one.rows for one in stored), size=sum(o.bytes for o in stored))
         return [*samples, ended]
 

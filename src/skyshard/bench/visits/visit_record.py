@@ -48,12 +48,14 @@ class VisitSample:
             server_s=operation.server_s, client_s=operation.client_s,
         )  # fmt: skip
 
-    def in_turn(self, operations: Iterable[Operation], sent_s: float) -> list[VisitSample]:
-        """The samples of operations that followed each other."""
+    def in_turn(self, operations: Iterable[Operation], sent_s: float, ended_s: float) -> list[VisitSample]:
+        """The samples of operations that followed each other in one call, the last one until the call's end."""
         found = []
         for operation in operations:
             found.append(self.of(operation, sent_s))
             sent_s = found[-1].done_s
+        if found:
+            found[-1] = replace(found[-1], done_s=max(found[-1].done_s, ended_s))
         return found
 
 
