@@ -17,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -252,9 +253,8 @@ def _write(folder: Path, name: str, tiles: Sequence[TileRows], said: Any, insist
             said.put(tile.tile.id)
         session.close()
 
-    threads = [threading.Thread(target=work, args=(tiles[n::WRITERS],)) for n in range(WRITERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(WRITERS) as threads:
+        done = [threads.submit(work, tiles[n::WRITERS]) for n in range(WRITERS)]
     store.close()
+    for one in done:
+        one.result()  # an error of a thread is one of the process

@@ -11,7 +11,7 @@ import pyarrow as pa
 from skyshard.apdb.stores.ledger import transaction
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.sql_dialect import INSERT, among, double
-from skyshard.apdb.stores.sql_server import SqlServer
+from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, SqlServer
 from skyshard.apdb.stores.stored_tables import MONTH, STORED_BY
 from skyshard.apdb.stores.tile_ledger import Entry
 from skyshard.apdb.stores.versions import newest_versions
@@ -41,11 +41,16 @@ def _withdraw_objects(server: SqlServer, shape: StoreShape, entry: Entry, mine: 
         return
     those = among(dialect, "diaObjectId", ids["diaObjectId"].to_pylist())
     server.run(f"DELETE FROM {dialect.named('DiaObject')} WHERE {written}")
-    gone, _ = server.fetch(f"SELECT diaObjectId FROM {dialect.named('DiaObjectLast')} WHERE {those} AND {mine}", _IDS)
-    server.run(f"DELETE FROM {dialect.named('DiaObjectLast')} WHERE {those} AND {mine}")
+    # locked, for another tile may be replacing such a row: it is then not this store's any more
+    newest = f"FROM {dialect.named('DiaObjectLast')} WHERE {those} AND {mine}"
+    gone, _ = server.fetch(f"SELECT diaObjectId {newest} FOR UPDATE", _IDS)
+    server.run(f"DELETE {newest}")
     if gone.num_rows:
         listed = dialect.listed(last.schema.names)
         again = among(dialect, "diaObjectId", gone["diaObjectId"].to_pylist())
         versions, _ = server.fetch(f"SELECT {listed} FROM {dialect.named('DiaObject')} WHERE {again}", last.schema)
         if versions.num_rows:
-            server.insert(last, newest_versions(versions), INSERT)
+            try:
+                server.insert(last, newest_versions(versions), INSERT)
+            except Duplicate as error:
+                raise Deadlock(error.what, retryable=True) from error
