@@ -42,13 +42,15 @@ FILES = IN_MEMORY if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > 
 """Where clusters and temporary folders are: who makes a table waits for the disk twice, and tests make thousands."""
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(FILES))
 LONG_FILES = (
-    "test_soak", "test_documented", "test_ingest_hosts", "test_moves", "test_nodes_over_hosts", "test_exactly_once",
+    "test_soak", "test_documented", "test_ingest_hosts", "test_obscore", "test_visit_kills",
+    "test_apdb_publish", "test_apdb_meanwhile", "test_moves", "test_nodes_over_hosts", "test_exactly_once",
     "test_running_hosts", "test_replace", "test_database_life", "test_faults", "test_lost_rows", "test_operating",
     "test_nodes", "test_synth_ingest", "test_replicas", "test_compaction", "test_cluster_upgrade", "test_lost_czar",
     "test_row_policies", "test_bench", "test_experiment", "test_ending", "test_projection", "test_keys", "test_engines",
     "test_text", "test_moves_meanwhile", "test_queries_over_hosts", "test_cluster", "test_ingest", "test_runtime",
     "test_bench_stop", "test_charsets", "test_server_settings", "test_agreement", "test_docs_site", "test_story",
-    "test_column_faults", "test_column_scans",
+    "test_column_faults", "test_column_scans", "test_visits", "test_visit_experiment", "test_mutable",
+    "test_apdb_upkeep", "test_apdb_end_to_end",
     "test_oracle", "test_full_disk", "test_apart", "test_strays", "test_transactions", "test_diff",
     "test_synth_plan", "test_felis_rows", "test_generate", "test_report", "test_schema_names", "test_run_trial",
     "test_driver_processes", "test_metadata_folder", "test_effects", "test_completion", "test_text_fields",

@@ -47,9 +47,6 @@ def create_ledger(dialect: Dialect) -> str:
     return f"CREATE TABLE IF NOT EXISTS {dialect.named(LEDGER)} ({', '.join(columns)}, {key})"
 
 
-LEDGER_COLUMNS = ("visit", "detector", "objects", "sources", "forced")
-
-
 def holds(server: SqlServer, tile: VisitId) -> bool:
     """Whether the ledger has a tile."""
     named = server.dialect.named
