@@ -184,6 +184,7 @@ def test_same_rows_are_made_once_and_others_take_their_place(sky: Testbed, tmp_p
     sky.alias("also", "other")
     stored = {one.database: one.stored_as for one in sky.databases()}
     sky.ingest(Path(again.source), database="other_next")  # as a run leaves it that was killed before the last step
+    earlier = shutil.copytree(Path(again.source).parent, tmp_path / "earlier") / Path(again.source).name
     replaced = sky.obscore("release", into="other", grace_s=0)
     assert replaced.is_replaced
     assert sky.query("SELECT COUNT(*) AS n FROM ObsCore", database="also").table["n"].to_pylist() == [replaced.rows]
@@ -192,6 +193,8 @@ def test_same_rows_are_made_once_and_others_take_their_place(sky: Testbed, tmp_p
     assert "other_next" not in now
     with pytest.raises(UserError, match="other tables"):
         sky.obscore("ivoa", into="release")
+    with pytest.raises(UserError, match="takes no further rows: its column 's_region_bounds' is a GEOMETRY"):
+        sky.ingest(earlier, database="other")
     sky.drop("other", with_aliases=True)
 
 

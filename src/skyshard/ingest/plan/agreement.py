@@ -59,6 +59,25 @@ def require_agreement(registry: Registry, plan: IngestPlan, known: Layout) -> No
     require_apart(layouts | {table.name: table.source.layout for table in plan.tables})
 
 
+def require_one_part(registry: Registry, plan: IngestPlan) -> None:
+    """Refuse further rows for a table whose parts the engine cannot show as one: MERGE knows no GEOMETRY.
+
+    Raises:
+        UserError: names table and column.
+    """
+    if plan.layout.engine != "MyISAM":
+        return
+    filled = {table for table, _ in registry.contributions.ingested_parts(plan.database)}
+    for table in plan.tables:
+        shape = next((column.name for column in table.source.table.columns if column.type.base == "geometry"), None)
+        if shape is not None and table.name in filled and table.source.slices:
+            raise UserError(
+                f"table '{plan.called}.{table.name}' takes no further rows: its column '{shape}' is a GEOMETRY, which "
+                "several parts of a table cannot have",
+                remedy=f"give all rows at once to a new database, {_ELSEWHERE}",
+            )
+
+
 def require_loader(registry: Registry, plan: IngestPlan) -> None:
     """Refuse to pass over a loader that was asked for, where there is nothing left to load.
 
