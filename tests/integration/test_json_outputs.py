@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.visit_release import detectors_table, patches_table, write_release
 from typer.testing import CliRunner
 
+from skyshard.bench.record.visit_summary import VisitSummary
 from skyshard.cli.app import app
 from skyshard.cli.terminal.json_models.output import ProgressOutput
 from skyshard.cli.terminal.json_outputs import OUTPUTS, validate_output
@@ -105,10 +107,26 @@ def test_what_every_command_prints_is_described(cluster: PrivateCluster, tmp_pat
     run("schema list")
     run("schema show", "hsc")
     run("story node", "node1")
+    run_visits(run, str(cluster.folder), tmp_path)
     elsewhere = {"transactions abort", "bench calibrate"}  # test_ending, test_projection
     elsewhere |= {f"registry {word}" for word in ("dump", "restore", "rebuild")}  # test_lost_czar
     elsewhere |= {"nodes add", "nodes remove"}  # test_nodes
     assert set(OUTPUTS) - described == elsewhere
+
+
+def run_visits(run: Callable[..., str], cluster: str, folder: Path) -> None:
+    """A mutable database in which a tile is stored, and the observations of a release."""
+    run("apdb create", "json_apdb")
+    words = ["bench", "run", "apdb-quick", "--visits", "1", "--target", "cluster:json_apdb", "--cluster", cluster]
+    visited = CliRunner().invoke(app, [*words, "--out", str(folder / "visits"), "--json"])
+    VisitSummary.model_validate_json(visited.stdout)
+    run("apdb status", "json_apdb")
+    assert json.loads(run("apdb publish", "json_apdb", "--into", "json_ppdb", "--all"))
+    run("apdb upkeep", "json_apdb", "scan-unassociated")
+    release = write_release(folder / "release", detectors_table(), patches_table(), "json_release")
+    run("ingest", str(release), "--runtime", "inline")
+    run("obscore", "json_release", "--into", "json_ivoa", "--plan")
+    run("obscore", "json_release", "--into", "json_ivoa")
 
 
 def run_weekly(run: Callable[..., str], folder: Path) -> None:

@@ -124,8 +124,6 @@ _ALIASES = {
     "double precision": "double", "float4": "float", "float8": "double", "numeric": "decimal", "dec": "decimal",
     "fixed": "decimal", "character": "char", "character varying": "varchar", "char varying": "varchar",
     "nchar": "char", "nvarchar": "varchar", "nchar varying": "varchar", "year": "year",
-    **dict.fromkeys(("point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"), "geometry"),
-    "geometrycollection": "geometry",
 }  # fmt: skip
 MOST_DIGITS, MOST_SCALE = 65, 38
 _NATIONAL = re.compile(r"national |nchar|nvarchar")

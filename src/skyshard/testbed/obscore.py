@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 import pyarrow as pa
 
+import skyshard.czar
 import skyshard.ingest
 import skyshard.releases
 from skyshard.basics.errors import UserError
@@ -27,9 +28,7 @@ from skyshard.ingest.obscore.regions import parse_polygons
 from skyshard.ingest.obscore.visit_tables import VisitTables, visit_tables
 from skyshard.registry.catalog.database_life import DatabaseRow
 from skyshard.registry.stored.lifecycle import DatabaseState
-
-if TYPE_CHECKING:
-    from skyshard.testbed.testbed import Testbed
+from skyshard.wiring import Wiring
 
 BadRegions = Literal["refuse", "skip"]
 _BATCH_ROWS = 50_000
@@ -82,11 +81,30 @@ class ObsCoreOrder:
     """Seconds for which a replaced table stays, for queries that began before."""
 
 
+class ReleaseHost(Protocol):
+    """What a run asks of a testbed."""
+
+    @property
+    def wiring(self) -> Wiring: ...
+
+    def query(self, sql: str, *, database: str) -> skyshard.czar.QueryResult: ...
+
+    def ingest(self, source: Path, *, database: str) -> skyshard.ingest.IngestReport: ...
+
+    def rename(self, database: str, name: str) -> object: ...
+
+    def drop(self, database: str) -> object: ...
+
+    def finish_drops(self) -> object: ...
+
+    def abort_transaction(self, number: int) -> object: ...
+
+
 @dataclass
 class ObsCoreMaker:
     """One run."""
 
-    testbed: Testbed
+    testbed: ReleaseHost
     order: ObsCoreOrder
     _tables: dict[str, VisitTables] = field(default_factory=dict)
 
@@ -102,12 +120,12 @@ class ObsCoreMaker:
             UserError: a database is not there or has no visit tables, a polygon is none, or a name is taken.
             ClusterError: a node failed; the next run goes on.
         """
-        registry = self.testbed.registry
+        registry = self.testbed.wiring.registry
         with registry.exclusive(f"obscore {self.order.into}"):
             self._require_replaceable()
             edges = self._edges()
             first = registry.published.catalog(self.order.databases[0]).layout
-            parent = self.testbed.cluster.folder_for("obscore")
+            parent = self.testbed.wiring.cluster.folder_for("obscore")
             with ObservationFolder(parent, self.order.into, first, edges) as folder:
                 made = self._releases(folder.write)
                 mapping = folder.finish()
@@ -154,7 +172,7 @@ class ObsCoreMaker:
 
     def _visit_tables(self, database: str) -> VisitTables:
         if database not in self._tables:
-            catalog = self.testbed.registry.published.catalog(database)
+            catalog = self.testbed.wiring.registry.published.catalog(database)
             columns = {name: entry.table.column_names for name, entry in catalog.tables.items()}
             self._tables[database] = visit_tables(database, columns)
         return self._tables[database]
@@ -187,14 +205,14 @@ class ObsCoreMaker:
         row = self._row(into)
         if row is None or row.state is not DatabaseState.PUBLISHED:
             return
-        tables = self.testbed.registry.databases.table_definitions(row.stored)
+        tables = self.testbed.wiring.registry.databases.table_definitions(row.stored)
         if set(tables) != {OBSCORE_TABLE}:
             raise UserError(
                 f"database '{into}' has other tables than {OBSCORE_TABLE}", remedy="give another name: --into NAME"
             )
 
     def _row(self, shown: str) -> DatabaseRow | None:
-        return next((row for row in self.testbed.registry.life.rows() if row.shown == shown), None)
+        return next((row for row in self.testbed.wiring.registry.life.rows() if row.shown == shown), None)
 
     def _publish(self, report: ObsCoreReport, mapping: Path) -> ObsCoreReport:
         into, later = self.order.into, f"{self.order.into[:50]}_next"
@@ -219,7 +237,7 @@ class ObsCoreMaker:
         row = self._row(later)
         if row is None or row.source == str(mapping):
             return
-        for one in skyshard.releases.list_databases(self.testbed.registry):
+        for one in skyshard.releases.list_databases(self.testbed.wiring.registry):
             if one.database == later and one.open_transaction is not None:
                 self.testbed.abort_transaction(one.open_transaction)
         if self._row(later) is not None:

@@ -16,6 +16,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from skyshard.cli.terminal.json_models.apdb_outputs import (
+    ApdbStatusOutput,
+    ObsCoreOutput,
+    PublishedChunkOutput,
+    UpkeepOutput,
+)
 from skyshard.cli.terminal.json_models.catalog_outputs import (
     FirstMappingOutput,
     SchemaColumnOutput,
@@ -82,6 +88,10 @@ class CalibrationOutput(Output):
 
 OUTPUTS: Mapping[str, Any] = {
     "alias": list[AliasOutput],
+    "apdb create": ApdbStatusOutput,
+    "apdb publish": list[PublishedChunkOutput],
+    "apdb status": ApdbStatusOutput,
+    "apdb upkeep": UpkeepOutput,
     "bench calibrate": CalibrationOutput,
     "cancel": QueryStatusOutput,
     "cluster check": ClusterCheckOutput,
@@ -113,6 +123,7 @@ OUTPUTS: Mapping[str, Any] = {
     "nodes list": list[NodeOutput],
     "nodes read-only": NodeStateOutput,
     "nodes remove": NodeStateOutput,
+    "obscore": ObsCoreOutput,
     "plan": PlanOutput,
     "queries": list[QueryOutput],
     "query": RowsOutput,

@@ -30,9 +30,10 @@ SCHEMAS = {"hsc": "hsc", "dp1": "dp1", "dp02": "dp02_dc2", "dp2": "dp2"}
 
 
 def test_nothing_else_is_shipped() -> None:
-    """Each file is one that a model reads: of this test, or of the test of scenarios."""
+    """Each file is one that a model reads: of this test, or of those of scenarios and of ObsCore's constants."""
     files = {path for path in data_folder("ingest").rglob("*") if path.is_file() and not path.name.startswith(".")}
-    known = {*LAYOUTS, *MAPPINGS, *data_folder("ingest").glob("scenarios/*")}
+    others = (path for folder in ("scenarios", "obscore") for path in data_folder("ingest", folder).glob("*"))
+    known = {*LAYOUTS, *MAPPINGS, *others}
     assert files == known
     assert {path.stem for path in MAPPINGS} == {"hsc", "hsc-gen2", "hsc-gen3", "dp1", "dp02", "dp2"}
 
