@@ -7,7 +7,6 @@ are not whole; where such a row is an object's newest version, it takes the vers
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -23,7 +22,7 @@ from skyshard.apdb.stores.region_reads import StoreShape, Wanted, wanted_history
 from skyshard.apdb.stores.shard_reads import read_history, read_newest
 from skyshard.apdb.stores.shards import Shards
 from skyshard.apdb.stores.sky_cells import CellRange, widened
-from skyshard.apdb.stores.sql_server import Deadlock, SqlServer
+from skyshard.apdb.stores.sql_server import Deadlock, SqlServer, until_through
 from skyshard.apdb.stores.store_settings import TRANSACTIONAL
 from skyshard.apdb.stores.tile_ledger import Entry, TileLedger
 from skyshard.apdb.stores.withdraw_store import withdraw
@@ -32,8 +31,6 @@ from skyshard.basics.errors import ClusterError, UserError
 from skyshard.chunking.sphere import Polygon
 from skyshard.registry.catalog.mutable_chunks import Visible
 
-_TRIES = 20
-_PAUSE_S = 0.02
 _ReadNode = Callable[[SqlServer, StoreShape, Wanted, Visible], Reading]
 
 
@@ -68,15 +65,7 @@ class ClusterSession:
         begun = time.perf_counter()
         content = checked(rows)
         made = Operation("", "commit", 0, 0, 0.0, time.perf_counter() - begun)
-        for left in reversed(range(_TRIES)):
-            try:
-                with self._sessions() as ledger:
-                    return self._store(ledger, rows, content, made)
-            except Deadlock:
-                if not left:
-                    raise
-                time.sleep(_PAUSE_S * random.random())
-        raise AssertionError
+        return until_through(lambda: self._store(rows, content, made))
 
     def close(self) -> None:
         for server in self._servers.values():
@@ -137,7 +126,11 @@ class ClusterSession:
             parts.setdefault(node, []).append(one)
         return dict(sorted(parts.items()))
 
-    def _store(self, ledger: TileLedger, rows: TileRows, content: TileContent, made: Operation) -> Receipt:
+    def _store(self, rows: TileRows, content: TileContent, made: Operation) -> Receipt:
+        with self._sessions() as ledger:
+            return self._enter_and_write(ledger, rows, content, made)
+
+    def _enter_and_write(self, ledger: TileLedger, rows: TileRows, content: TileContent, made: Operation) -> Receipt:
         """Enter, write every node's part, and say that the store is whole."""
         tile = rows.tile
         begun = time.perf_counter()

@@ -85,16 +85,9 @@ class ClusterStore:
         return ClusterSession(self._shards, self._shape, self._pool)
 
     def describe(self) -> Mapping[str, object]:
-        settings = self._shape.settings
         with connect(self._database.ledger, Account.READER) as reader:
             version = str(reader.value("SELECT VERSION()"))
-        facts = {
-            "backend": "cluster",
-            "version": version,
-            "engine": settings.engine,
-            "nodes": len(self._database.nodes),
-        }
-        return {**facts, "upsert": str(self._shape.upsert), "pixels": str(settings.pixels), "partition": "month"}
+        return self._shape.facts("cluster", version, self._shape.settings.engine, len(self._database.nodes))
 
     def stored_tiles(self) -> pa.Table:
         ledger = self._shards.open_ledger()

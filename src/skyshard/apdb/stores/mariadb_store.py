@@ -22,8 +22,7 @@ from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.scratch_images import ScratchImages
 from skyshard.apdb.stores.single_session import SingleSession
 from skyshard.apdb.stores.sql_server import Spent
-from skyshard.apdb.stores.sqlite_store import check_kept
-from skyshard.apdb.stores.store_settings import TRANSACTIONAL, KeptSettings, StoreSettings
+from skyshard.apdb.stores.store_settings import TRANSACTIONAL, StoreSettings, check_kept, kept_text
 from skyshard.apdb.stores.stored_tables import MONTH, StoredTable
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table, month_of
 from skyshard.basics.errors import UserError
@@ -81,9 +80,7 @@ class MariaDbStore:
         return SingleSession(self._connected, self._shape, self.prepare_month)
 
     def describe(self) -> Mapping[str, object]:
-        settings = self._shape.settings
-        facts = {"backend": "mariadb", "version": self._version, "engine": settings.engine, "nodes": 1}
-        return {**facts, "upsert": str(self._shape.upsert), "pixels": str(settings.pixels), "partition": "month"}
+        return self._shape.facts("mariadb", self._version, self._shape.settings.engine)
 
     def stored_tiles(self) -> pa.Table:
         with self._session() as server:
@@ -167,7 +164,7 @@ class MariaDbStore:
             if kept:
                 check_kept(str(kept[0][0]), self._shape.settings, f"'{self._folder}'")
             else:
-                text = KeptSettings(settings=self._shape.settings).model_dump_json()
+                text = kept_text(self._shape.settings)
                 admin.execute(f"INSERT INTO StoreFacts VALUES ({quote_text(text)})")
 
 

@@ -17,8 +17,7 @@ from skyshard.apdb.stores.postgres_process import PostgresProcess
 from skyshard.apdb.stores.postgres_server import POSTGRES, PostgresServer
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.single_session import SingleSession
-from skyshard.apdb.stores.sqlite_store import check_kept
-from skyshard.apdb.stores.store_settings import KeptSettings, StoreSettings
+from skyshard.apdb.stores.store_settings import StoreSettings, check_kept, kept_text
 from skyshard.apdb.stores.stored_tables import MONTH, StoredTable
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table, month_of
 from skyshard.host.interrupts import uninterrupted
@@ -59,9 +58,7 @@ class PostgresStore:
         return SingleSession(self._connected, self._shape, self.prepare_month)
 
     def describe(self) -> Mapping[str, object]:
-        facts = {"backend": "postgresql", "version": self._process.version, "engine": "PostgreSQL", "nodes": 1}
-        chosen = {"upsert": str(self._shape.upsert), "pixels": str(self._shape.settings.pixels), "partition": "month"}
-        return {**facts, **chosen}
+        return self._shape.facts("postgresql", self._process.version, "PostgreSQL")
 
     def stored_tiles(self) -> pa.Table:
         with self._session() as server:
@@ -124,7 +121,7 @@ class PostgresStore:
                 kept, _ = server.fetch('SELECT "kept" AS name FROM "StoreFacts"', _NAMES)
                 check_kept(kept["name"][0].as_py(), self._shape.settings, f"'{self._folder}'")
                 return
-            text = KeptSettings(settings=self._shape.settings).model_dump_json()
+            text = kept_text(self._shape.settings)
             made = [statement for table in self._shape.tables.values() for statement in create_postgres(table)]
             facts = [
                 'CREATE TABLE "StoreFacts" ("kept" TEXT NOT NULL)',

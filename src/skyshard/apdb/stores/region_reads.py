@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -44,6 +44,11 @@ class StoreShape:
     @property
     def drift_deg(self) -> float:
         return self.settings.drift_arcsec / 3600.0
+
+    def facts(self, backend: str, version: str, engine: str, nodes: int = 1) -> Mapping[str, object]:
+        """What a store of this shape says in the manifest of a trial."""
+        facts = {"backend": backend, "version": version, "engine": engine, "nodes": nodes}
+        return {**facts, "upsert": str(self.upsert), "pixels": str(self.settings.pixels), "partition": "month"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ So readers see a tile whole or not at all, and a tile whose row is there is not 
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,14 +13,11 @@ from skyshard.apdb.model import Operation, Reading, Receipt, TableName, TileRows
 from skyshard.apdb.stores.ledger import enter_ledger, holds, transaction
 from skyshard.apdb.stores.place_rows import TileContent, checked
 from skyshard.apdb.stores.region_reads import StoreShape, Wanted, read_wanted, wanted_history, wanted_objects
-from skyshard.apdb.stores.sql_server import Deadlock, Spent, SqlServer
+from skyshard.apdb.stores.sql_server import Deadlock, Spent, SqlServer, until_through
 from skyshard.apdb.stores.tile_writes import write_tile
 from skyshard.apdb.tables.apdb_tables import month_of
 from skyshard.basics.errors import ClusterError
 from skyshard.chunking.sphere import Polygon
-
-_TRIES = 20
-_PAUSE_S = 0.02
 
 
 class SingleSession:
@@ -61,15 +57,7 @@ class SingleSession:
         content = checked(rows)
         self._prepare_month(month_of(rows.tile.time))
         made = Operation("", "commit", 0, 0, 0.0, time.perf_counter() - begun)
-        for left in reversed(range(_TRIES)):
-            try:
-                with self._session() as server:
-                    return self._try(server, rows, content, made)
-            except Deadlock:
-                if not left:
-                    raise
-                time.sleep(_PAUSE_S * random.random())
-        raise AssertionError
+        return until_through(lambda: self._store(rows, content, made))
 
     def close(self) -> None:
         if self._opened is not None:
@@ -97,8 +85,8 @@ class SingleSession:
         with self._session() as server:
             return read_wanted(server, wanted, begun)
 
-    def _try(self, server: SqlServer, rows: TileRows, content: TileContent, made: Operation) -> Receipt:
-        with transaction(server) as commit:
+    def _store(self, rows: TileRows, content: TileContent, made: Operation) -> Receipt:
+        with self._session() as server, transaction(server) as commit:
             entered = server.run(enter_ledger(server.dialect, rows))
             if not entered.rows:
                 return Receipt(True, (timed_commit(entered, made),))

@@ -6,8 +6,11 @@ receiving and decoding rows.
 
 from __future__ import annotations
 
+import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -15,6 +18,11 @@ from skyshard.apdb.model import Operation, OperationKind, TableName
 from skyshard.apdb.stores.sql_dialect import Dialect
 from skyshard.apdb.stores.stored_tables import StoredTable
 from skyshard.basics.errors import ClusterError, UserError
+
+T = TypeVar("T")
+
+_TRIES = 20
+_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +75,17 @@ class Deadlock(ClusterError):
 
 class Duplicate(UserError):
     """A row with this key is there already."""
+
+
+def until_through(attempt: Callable[[], T]) -> T:
+    """What an attempt gives, which is begun anew, after a short pause, when it waited for another one in a circle.
+
+    Raises:
+        Deadlock: it was ended so in every one of twenty tries.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return attempt()
+        except Deadlock:
+            time.sleep(_PAUSE_S * random.random())
+    return attempt()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-from pydantic import ValidationError
 
 from skyshard.apdb.model import Operation, TableName, TableSize
 from skyshard.apdb.stores.ledger import create_ledger, purge_objects, stored_tiles, transaction
@@ -17,11 +15,10 @@ from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.single_session import SingleSession
 from skyshard.apdb.stores.sql_dialect import Dialect
 from skyshard.apdb.stores.sqlite_server import SQLITE, SqliteServer
-from skyshard.apdb.stores.store_settings import STORE_VERSION, KeptSettings, StoreSettings
+from skyshard.apdb.stores.store_settings import StoreSettings, check_kept, kept_text
 from skyshard.apdb.stores.stored_tables import MONTH, StoredTable
 from skyshard.apdb.tables.apdb_tables import month_of
 from skyshard.basics.errors import UserError
-from skyshard.host.file_versions import refuse_newer
 
 DROPPED: tuple[TableName, ...] = ("DiaSource", "DiaForcedSource")
 """Tables whose old months are dropped."""
@@ -54,9 +51,7 @@ class SqliteStore:
         return SingleSession(partial(SqliteServer, self._path), self._shape)
 
     def describe(self) -> Mapping[str, object]:
-        facts = {"backend": "sqlite", "version": sqlite3.sqlite_version, "engine": "SQLite", "nodes": 1}
-        chosen = {"upsert": str(self._shape.upsert), "pixels": str(self._shape.settings.pixels), "partition": "month"}
-        return {**facts, **chosen}
+        return self._shape.facts("sqlite", sqlite3.sqlite_version, "SQLite")
 
     def stored_tiles(self) -> pa.Table:
         return stored_tiles(self._server)
@@ -104,7 +99,7 @@ class SqliteStore:
 
 def create_statements(dialect: Dialect, shape: StoreShape) -> list[str]:
     """CREATE TABLE texts of a new store without partitions, and what it keeps of itself."""
-    kept = KeptSettings(settings=shape.settings).model_dump_json()
+    kept = kept_text(shape.settings)
     made = [create_table(dialect, table) for table in shape.tables.values()]
     indexes = [
         f"CREATE UNIQUE INDEX {dialect.named(f'{table.name}_id')} ON {dialect.named(table.name)}"
@@ -122,21 +117,3 @@ def create_table(dialect: Dialect, table: StoredTable) -> str:
     """CREATE TABLE text of one table."""
     columns, key = dialect.columns(table.schema), dialect.listed(table.key)
     return f"CREATE TABLE {dialect.named(table.name)} ({columns}, PRIMARY KEY ({key})) {dialect.table_options}"
-
-
-def check_kept(text: str, settings: StoreSettings, where: str) -> None:
-    """See that a store was made by this release, and with these settings.
-
-    Raises:
-        UserError: it was not.
-    """
-    content = json.loads(text)
-    refuse_newer(content, (STORE_VERSION,), where)
-    try:
-        kept = KeptSettings.model_validate(content)
-    except ValidationError as error:
-        raise UserError(f"{where}: {error.errors()[0]['msg']}", remedy="it was made by another release") from None
-    for name in StoreSettings.model_fields:
-        there, here = getattr(kept.settings, name), getattr(settings, name)
-        if there != here:
-            raise UserError(f"{where} was made with {name} {there}, not {here}", remedy="open it as it was made")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.strict_files import Strict
+from skyshard.host.file_versions import refuse_newer
 
 STORE_VERSION: Literal[1] = 1
 """Of the tables and of :class:`KeptSettings`."""
@@ -54,3 +57,26 @@ class KeptSettings(Strict):
 
     version: Literal[1] = STORE_VERSION
     settings: StoreSettings
+
+
+def kept_text(settings: StoreSettings) -> str:
+    """What a store made with these settings keeps of itself."""
+    return KeptSettings(settings=settings).model_dump_json()
+
+
+def check_kept(text: str, settings: StoreSettings, where: str) -> None:
+    """See that a store was made by this release, and with these settings.
+
+    Raises:
+        UserError: it was not.
+    """
+    content = json.loads(text)
+    refuse_newer(content, (STORE_VERSION,), where)
+    try:
+        kept = KeptSettings.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{where}: {error.errors()[0]['msg']}", remedy="it was made by another release") from None
+    for name in StoreSettings.model_fields:
+        there, here = getattr(kept.settings, name), getattr(settings, name)
+        if there != here:
+            raise UserError(f"{where} was made with {name} {there}, not {here}", remedy="open it as it was made")
