@@ -67,15 +67,20 @@ def require_one_part(registry: Registry, plan: IngestPlan) -> None:
     """
     if plan.layout.engine != "MyISAM":
         return
-    filled = {table for table, _ in registry.contributions.ingested_parts(plan.database)}
-    for table in plan.tables:
-        shape = next((column.name for column in table.source.table.columns if column.type.base == "geometry"), None)
-        if shape is not None and table.name in filled and table.source.slices:
-            raise UserError(
-                f"table '{plan.called}.{table.name}' takes no further rows: its column '{shape}' is a GEOMETRY, which "
-                "several parts of a table cannot have",
-                remedy=f"give all rows at once to a new database, {_ELSEWHERE}",
-            )
+    shapes = {
+        table.name: column.name
+        for table in plan.tables
+        if table.source.slices
+        for column in table.source.table.columns
+        if column.type.base == "geometry"
+    }
+    filled = {table for table, _ in registry.contributions.ingested_parts(plan.database)} if shapes else set()
+    for table in sorted(shapes.keys() & filled):
+        raise UserError(
+            f"table '{plan.called}.{table}' takes no further rows: its column '{shapes[table]}' is a GEOMETRY, which "
+            "several parts of a table cannot have",
+            remedy=f"give all rows at once to a new database, {_ELSEWHERE}",
+        )
 
 
 def require_loader(registry: Registry, plan: IngestPlan) -> None:
