@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +38,7 @@ LEFT_OPEN = "ignore:.*socket.socket:pytest.PytestUnraisableExceptionWarning"
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings(LEFT_OPEN)]
 
 RADIUS_DEG = 0.12
+CASE01 = Path(__file__).resolve().parents[3] / "shared" / "data" / "qserv-case01"
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +220,50 @@ def test_polygons_that_are_none_are_refused_or_counted(sky: Testbed, tmp_path: P
     with pytest.raises(UserError, match="no table VisitDetector"):
         sky.obscore("ivoa", into="nothing")
     sky.drop("bad")
+
+
+@pytest.mark.skipif(not CASE01.is_dir(), reason="the shared test data is not here")
+def test_real_visit_table_gives_the_polygons_that_it_holds(sky: Testbed) -> None:
+    """3,304 exposures of a simulation, whose table has the polygons as sciSQL packed them: ours are the same."""
+    sky.ingest(CASE01, database="case01", tables=["Object", "Science_Ccd_Exposure"], runtime="inline")
+    with pytest.raises(UserError, match=r"for the filters \(none\); name some: --constants comcam"):
+        sky.obscore("case01", into="case01_images", is_plan=True)
+    report = sky.obscore("case01", into="case01_images", constants="imsim")
+    images = report.releases[0].images
+    assert images == dict.fromkeys(("raw", "calexp", "goodSeeingDiff_differenceExp"), 3304)
+    assert (report.releases[0].turned, report.releases[0].left_out) == (0, {})
+    theirs = sky.query(
+        "SELECT visit, raft * 9 + ccd AS detector, taiMjd, ra, decl, poly FROM Science_Ccd_Exposure ORDER BY 1, 2",
+        database="case01",
+    ).table  # fmt: skip
+    ours = sky.query(
+        "SELECT lsst_visit, lsst_detector, t_min, s_ra, s_dec, s_region_scisql FROM ObsCore "
+        "WHERE dataproduct_subtype = 'lsst.raw' ORDER BY 1, 2", database="case01_images",
+    ).table  # fmt: skip
+    for place in (0, 1):
+        assert ours[place].to_pylist() == theirs[place].to_pylist()
+    tai = np.asarray(theirs[2])
+    behind = np.where(tai < 51_179, 31, 32)  # seconds; a leap second came with 1999
+    np.testing.assert_allclose(tai - np.asarray(ours[2]), behind / 86_400, atol=1e-9)
+    shift = unit_vectors(np.asarray(ours[3]), np.asarray(ours[4])) - unit_vectors(*map(np.asarray, theirs.columns[3:5]))
+    assert np.linalg.norm(shift, axis=1).max() < np.radians(1 / 60)  # of the pixel in the middle
+    np.testing.assert_allclose(packed_polygons(ours[5]), packed_polygons(theirs[5]), atol=5e-6)
+    found = sky.query(
+        "SELECT COUNT(*) AS n, COUNT(DISTINCT e.visit, e.raft, e.ccd) AS one FROM case01.Science_Ccd_Exposure e JOIN "
+        "ObsCore o ON scisql_s2PtInCPoly(e.ra, e.decl, o.s_region) = 1 AND o.lsst_visit = e.visit "
+        "AND o.lsst_detector = e.raft * 9 + e.ccd AND o.calib_level = 1", database="case01_images",
+    ).table  # fmt: skip
+    assert found.to_pylist() == [{"n": 3304, "one": 3304}]
+    for name in ("case01_images", "case01"):
+        sky.drop(name)
+
+
+def packed_polygons(packed: pa.ChunkedArray) -> Floats:
+    """Sums of corners and unit normals of quadrangles as sciSQL packs them, normals in order of their z, (n, 15)."""
+    found = np.array([struct.unpack("<15d", one) for one in packed.to_pylist()]).reshape(-1, 5, 3)
+    normals = found[:, 1:] / np.linalg.norm(found[:, 1:], axis=2, keepdims=True)
+    order = np.argsort(normals[:, :, 2], axis=1)
+    return np.concatenate([found[:, 0], np.take_along_axis(normals, order[:, :, None], axis=1).reshape(-1, 12)], axis=1)
 
 
 def test_tap_answers_observations(sky: Testbed, images: dict[str, Floats]) -> None:

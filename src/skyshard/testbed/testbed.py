@@ -454,7 +454,7 @@ class Testbed:
         """Make the table of observations of releases, in place of what it was before; or say what it would be.
 
         Args:
-            databases: releases with the detectors of their visits (VisitDetector or CcdVisit).
+            databases: releases with the detectors of their visits (VisitDetector, CcdVisit or Science_Ccd_Exposure).
             into: the database that gets the table ``ObsCore``, and no other.
             constants: what is constant for a camera: a shipped name or a file; by the filters used if empty.
             bad_regions: what becomes of an image whose polygon is none.

@@ -23,7 +23,13 @@ def test_shipped_constants_are_right(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("filters", "name"), [(["HSC-R2", "NB0921"], "hsc"), (["r_03", "i_06"], "comcam"), (["r_57", "u_24"], "lsstcam")]
+    ("filters", "name"),
+    [
+        (["HSC-R2", "NB0921"], "hsc"),
+        (["r_03", "i_06"], "comcam"),
+        (["r_57", "u_24"], "lsstcam"),
+        (["r_sim_1.4", "u_sim_1.4"], "imsim"),
+    ],
 )
 def test_constants_follow_the_filters(filters: list[str], name: str) -> None:
     """Those of the camera that has all of them."""

@@ -18,7 +18,7 @@ from skyshard.ingest.obscore.visit_tables import visit_tables
 def renamed(table: pa.Table) -> pa.Table:
     """A visit table under our names, as the statements read it."""
     names = visit_tables("sky", {"VisitDetector": table.column_names}).detector_columns
-    return pa.table({ours: table[theirs] for theirs, ours in names})
+    return pa.table({ours: table[theirs.strip("`")] for theirs, ours in names})
 
 
 def made_of(kind: str, rows: pa.Table, edges: int = 4) -> tuple[pa.Table, Tally]:
