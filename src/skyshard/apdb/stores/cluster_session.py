@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from skyshard.apdb.model import Operation, Reading, Receipt, TableName, TileRows, VisitId
 from skyshard.apdb.stores.cluster_write import write_parts
+from skyshard.apdb.stores.only_homes import require_only_homes
 from skyshard.apdb.stores.place_rows import TileContent, checked
 from skyshard.apdb.stores.region_reads import StoreShape, Wanted, wanted_history, wanted_objects
 from skyshard.apdb.stores.shard_reads import read_history, read_newest
@@ -156,7 +157,10 @@ class ClusterSession:
         self, ledger: TileLedger, entry: Entry, servers: dict[str, SqlServer], content: TileContent
     ) -> list[Operation]:
         try:
-            return write_parts(servers, self._shards, self._shape, content, entry.store_id)
+            written = write_parts(servers, self._shards, self._shape, content, entry.store_id)
+            if any(rows.num_rows for rows in written.new.values()):
+                written.operations.extend(require_only_homes(self._server, ledger.nodes(), self._shape, written.new))
+            return written.operations
         except UserError:
             # what was refused leaves nothing: parts of other nodes may be there already
             self._withdraw(entry)

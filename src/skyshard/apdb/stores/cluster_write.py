@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -20,15 +21,25 @@ from skyshard.apdb.stores.tile_writes import look_up, write_objects
 from skyshard.basics.array_types import Flags, Integers
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a tile has on the nodes."""
+
+    operations: list[Operation] = field(default_factory=list)
+    new: dict[str, pa.Table] = field(default_factory=dict)
+    """Node → versions of objects that had no row of DiaObjectLast, and have one there now."""
+
+
 def write_parts(
     servers: Mapping[str, SqlServer], shards: Shards, shape: StoreShape, content: TileContent, store_id: int
-) -> list[Operation]:
+) -> Written:
     """Write a tile to the nodes that have chunks of its padded region; all begin before the first commits.
 
     Raises:
         UserError: a row whose key is there already, or an object that left its home; some nodes may have committed.
     """
-    operations: list[Operation] = []
+    written = Written()
+    operations = written.operations
     try:
         for server in servers.values():
             server.begin()
@@ -43,13 +54,14 @@ def write_parts(
             is_mine = on_node == node
             if is_mine.any():
                 objects = content.objects.filter(pa.array(is_mine))
-                operations += write_objects(server, shape, objects, _some(homes, is_mine), store_id)
-        operations += [_commit(server) for server in servers.values()]
+                operations.extend(write_objects(server, shape, objects, _some(homes, is_mine), store_id))
+                written.new[node] = content.objects.filter(pa.array(is_mine & ~homes.is_known))
+        operations.extend([_commit(server) for server in servers.values()])
     except BaseException:
         for server in servers.values():
             server.rollback()
         raise
-    return operations
+    return written
 
 
 def _homes(

@@ -17,7 +17,7 @@ from skyshard.apdb.stores.ledger import TILES_SCHEMA
 from skyshard.apdb.stores.sql_dialect import double
 from skyshard.basics.errors import ClusterError, SkyshardError
 from skyshard.db.connection import Connection, quote_name, quote_text
-from skyshard.registry.catalog.mutable_chunks import TILE_STORES, Visible, read_visible
+from skyshard.registry.catalog.mutable_chunks import TILE_STORES, Visible, read_nodes, read_visible
 
 LOCK_WAIT_S = 120
 _STORES = quote_name(TILE_STORES)
@@ -88,6 +88,10 @@ class TileLedger:
 
     def holds(self, tile: VisitId) -> bool:
         return bool(self._connection.value(f"SELECT COUNT(*) FROM {_STORES} WHERE {_of(tile)} AND is_whole = 1"))
+
+    def nodes(self) -> list[str]:
+        """Every node that has a chunk at this moment."""
+        return read_nodes(self._connection, self._database)
 
     def whole_tiles(self) -> pa.Table:
         rows = self._connection.rows(f"SELECT visit, detector FROM {_STORES} WHERE is_whole = 1")

@@ -21,7 +21,7 @@ STORED_BY = "storedBy"
 """Column of every row on the nodes: the store that wrote it last."""
 EXPECTED_ROWS = 1000
 """Rows of a chunk that plans count with: nobody counts them while visits go on."""
-PLACED_COLUMNS = "chunk BIGINT NOT NULL PRIMARY KEY, node VARCHAR(64) NOT NULL"
+PLACED_COLUMNS = "chunk BIGINT NOT NULL PRIMARY KEY, node VARCHAR(64) NOT NULL, KEY by_node (node)"
 STORES_COLUMNS = (
     "storeId BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, visit BIGINT NOT NULL, detector INT NOT NULL, "
     "time DOUBLE NOT NULL, is_whole TINYINT NOT NULL DEFAULT 0, replicaChunk BIGINT, "
@@ -59,6 +59,12 @@ def read_placed(connection: Connection, database: str) -> dict[int, str]:
     """Chunk → the node that has its rows, of a mutable database by its stored name."""
     rows = connection.rows(f"SELECT chunk, node FROM {_named(database, PLACED_CHUNKS)}")
     return {int(chunk): str(node) for chunk, node in rows}
+
+
+def read_nodes(connection: Connection, database: str) -> list[str]:
+    """Every node that has a chunk of a mutable database, in order."""
+    rows = connection.rows(f"SELECT DISTINCT node FROM {_named(database, PLACED_CHUNKS)} ORDER BY node")
+    return [str(node) for (node,) in rows]
 
 
 def placed_entries(placed: Mapping[int, str]) -> ChunkEntries:
