@@ -133,6 +133,25 @@ def test_what_only_a_start_can_change_restarts_one_server_after_another(plain: P
     assert int(value(plain, "node1", "aria_pagecache_buffer_size")) > 24 * MIB
 
 
+def test_a_number_with_an_exponent_is_taken_where_mariadb_takes_it(plain: PrivateCluster) -> None:
+    """Times are fractions, of which it reads all."""
+    plain.change_settings(["long_query_time=1e-3"])
+    assert [float(one) for one in values(plain, "long_query_time")] == [0.001] * 2
+
+
+def test_settings_of_an_engine_that_is_a_plugin_can_be_chosen(plain: PrivateCluster, short_folder: Path) -> None:
+    """At once where the engine can, else by a restart, and for a cluster that is made with them."""
+    plain.change_settings(["rocksdb_block_cache_size=24M"])
+    assert values(plain, "rocksdb_block_cache_size") == [str(24 * MIB)] * 2
+    made = PrivateCluster(short_folder / "rocks")
+    try:
+        made.start(1, ["rocksdb_block_cache_size=16M", "rocksdb_max_background_jobs=3"])
+        found = [value(made, "node1", f"rocksdb_{name}") for name in ("block_cache_size", "max_background_jobs")]
+        assert found == [str(16 * MIB), "3"]
+    finally:
+        made.destroy()
+
+
 @pytest.mark.parametrize(
     ("words", "what"),
     [
@@ -148,7 +167,11 @@ def test_what_only_a_start_can_change_restarts_one_server_after_another(plain: P
         (["key_buffer_size=900G"], "this host has"),
         (["innodb_page_size=8K"], "holds only for a data folder that is made with it"),
         (["node3:flush=ON"], "no server 'node3'"),
-        (["rocksdb_block_cache_size=1M"], "unknown to MariaDB"),
+        (["czar:rocksdb_block_cache_size=1M"], "unknown to MariaDB"),
+        (["rocksdb_block_cache_size=1"], "'rocksdb_block_cache_size=1': MariaDB would make it 1024"),
+        (["key_buffer_size=1e7"], "'key_buffer_size=1e7': MariaDB would make it 1152921504606846976; write a number"),
+        (["sort_buffer_size=8K7"], "'sort_buffer_size=8K7': MariaDB would make it 8192"),
+        (["key_buffer_size=1E"], "this host has"),
     ],
 )
 def test_what_a_server_would_not_take_is_refused_and_changes_nothing(

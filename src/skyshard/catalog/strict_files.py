@@ -186,7 +186,8 @@ def validate_located(model: type[M], content: object, text: str, what: str) -> M
     except ValidationError as error:
         first = error.errors()[0]
         context = first.get("ctx", {})
-        line, known = find_key(text, (*first["loc"], *context.get("place", ())))
+        place = [part for part in first["loc"] if part != "[key]"]
+        line, known = find_key(text, (*place, *context.get("place", ())))
         where = ".".join(map(str, known)) or "top level"
         message, remedy = _WORDS.get(first["type"], (str(first["msg"]).removeprefix("Value error, "), "fix the key"))
         remedy = str(context.get("remedy", remedy))
@@ -239,6 +240,13 @@ _WORDS = {
     "extra_forbidden": ("there is no such key", "drop it, or see docs/reference/workloads.md for the keys"),
     "model_type": ("keys and values are needed", "see docs/reference/workloads.md for the keys"),
     "missing": ("it is missing", "add it"),
+    "string_type": ("a text is needed", "write one, in quotes if need be"),
+    "dict_type": ("keys and values are needed", "write them as 'key: value'"),
+    "list_type": ("a list is needed", "write it as [a, b]"),
+    "int_type": ("a whole number is needed", "write one, without quotes or a point"),
+    "float_type": ("a number is needed", "write one, without quotes"),
+    "bool_type": ("a truth value is needed", "write true or false"),
+    "string_pattern_mismatch": ("it has other signs than letters, digits, '_', '.' and '-'", "drop them"),
     "too_short": ("it is empty", "name at least one"),
 }
 """By pydantic's kind of error: what is wrong, and what to do."""

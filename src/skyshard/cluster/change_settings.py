@@ -76,14 +76,14 @@ class SettingsChange:
         """
         for scope, settings in asked.items():
             with _of_scope(scope):
-                check_names(self.installation, settings)
+                check_names(self.installation, settings, is_node=scope.startswith("node"))
         memory = memory_bytes()
         checked: list[dict[str, str]] = []
         for old, new in zip(self.servers(before), self.servers(after), strict=True):
             with _of_scope(new.name, after):
                 _check_kept(old, new)
                 if new.settings not in checked:
-                    check_values(self.installation, new.settings, new.own_options, memory)
+                    check_values(self.installation, new.settings, new.own_options, memory, is_node=new.is_node)
                     checked.append(new.settings)
 
     def take_back_interrupted(self, chosen: Chosen) -> Chosen:

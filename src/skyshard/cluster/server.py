@@ -23,6 +23,7 @@ from skyshard.cluster.accounts import account_statements
 from skyshard.cluster.installation import Installation
 from skyshard.cluster.server_options import OPEN_FILES, PRIVATE, Tuning, server_options
 from skyshard.cluster.settings import AT_CREATION
+from skyshard.cluster.storage_plugins import ROCKS_SETTINGS
 from skyshard.db.connection import Account, Endpoint, connect
 
 SOCKET_PATH_BYTES = 107
@@ -234,7 +235,7 @@ class Server:
             f"datadir={data}",
         ]
         root = ["user=root"] if os.geteuid() == 0 else []
-        chosen = [f"{name.replace('_', '-')}={value}" for name, value in self.settings.items()]
+        chosen = [_chosen_option(name, value) for name, value in self.settings.items()]
         own = server_options(self._tuning, open_files=_open_files())
         options = [*places, *root, *own, *chosen, *more]
         return [str(installation.binary), "--no-defaults", *(f"--{option}" for option in options)]
@@ -277,6 +278,12 @@ class Server:
         lines = written.decode(errors="replace").splitlines()
         errors = [line for line in lines if "ERROR" in line and not line.endswith("Aborting")]
         return (errors or lines or ["it wrote nothing"])[-1].strip()
+
+
+def _chosen_option(name: str, value: str) -> str:
+    """A setting as a word of the command line; one of a plugin is passed over where this is not loaded."""
+    loose = "loose-" if name.startswith(ROCKS_SETTINGS) else ""
+    return f"{loose}{name.replace('_', '-')}={value}"
 
 
 def _open_files() -> int:

@@ -21,8 +21,8 @@ AT_CREATION = frozenset({"innodb_page_size", "innodb_undo_tablespaces", "innodb_
 
 _SETTING = re.compile(r"(?:(?P<scope>[A-Za-z0-9]+):)?(?P<name>[A-Za-z][A-Za-z0-9_-]*)=(?P<value>.*)", re.DOTALL)
 _VALUE = re.compile(r"[\w.,:=+%/-]{1,500}")
-_BYTES = re.compile(r"(\d+)([KMGT]?)")
-_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+_BYTES = re.compile(r"\+?(\d+)([KMGTPE]?)")
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 """It becomes a word of the server's command line."""

@@ -20,21 +20,32 @@ _ADJUSTED = re.compile(r"\badjusted to (?P<value>\S+)|\bSet to (?P<other>\w+)")
 _CHANGED_LIMIT = re.compile(r"\b(max_connections|table_cache): (\d+) \(was (\d+)\)")
 _LIMIT_NAMES = {"max_connections": "max_connections", "table_cache": "table_open_cache"}
 _LIMITS = ("max_connections", "table_open_cache", "open_files_limit")
+_HALF_READ = re.compile(r"\+?\d+[KMGTPE].+", re.IGNORECASE)
+"""MariaDB reads a whole number up to its unit, whatever follows: 1e7 is one exbibyte, and 8K7 is 8K."""
 _VARIABLE = re.compile(r"[a-z][a-zA-Z0-9-]+ +\S")
 _DOCUMENTATION = "see MariaDB's documentation of server system variables"
 
 
-def check_names(installation: Installation, names: Iterable[str]) -> None:
-    """SettingError for a name that this server has not, or that is not the user's to choose."""
+def check_names(installation: Installation, names: Iterable[str], *, is_node: bool) -> None:
+    """SettingError for a name that this server has not, or that is not the user's to choose.
+
+    Args:
+        is_node: whether the server is a node's, which has the engines of plugins.
+    """
     wanted = tuple(names)
-    known = known_names(installation) if wanted else frozenset()
+    known = known_names(installation, is_node=is_node) if wanted else frozenset()
     for name in wanted:
         require_choosable(name)
         require_known(name, known, installation.version_text)
 
 
 def check_values(
-    installation: Installation, settings: Mapping[str, str], own_options: Mapping[str, str], memory_bytes: int
+    installation: Installation,
+    settings: Mapping[str, str],
+    own_options: Mapping[str, str],
+    memory_bytes: int,
+    *,
+    is_node: bool,
 ) -> None:
     """Refuse values that this server would not take, or would change.
 
@@ -50,18 +61,39 @@ def check_values(
         return
     _check_sizes(settings, memory_bytes)
     limits = {name: own_options[name] for name in _LIMITS if name in own_options}
-    _, said = _help(installation, {**limits, **settings})
+    helped, said = _help(installation, {**limits, **settings}, is_node=is_node)
     complaints = [found["words"].strip() for line in said.splitlines() if (found := _PROBLEM.search(line))]
     for words in sorted(complaints, key=lambda words: _ADJUSTED.search(words) is None):
         if error := _complaint(words, settings, installation.version_text):
             raise error
+    _refuse_half_read(helped, settings)
 
 
-def known_names(installation: Installation) -> frozenset[str]:
+def known_names(installation: Installation, *, is_node: bool) -> frozenset[str]:
     """The settings that this server takes when it starts."""
-    helped, _ = _help(installation, {})
+    helped, _ = _help(installation, {}, is_node=is_node)
     names = (line.split()[0] for line in helped.splitlines() if _VARIABLE.match(line))
     return frozenset(name.replace("-", "_") for name in names)
+
+
+def _refuse_half_read(helped: str, settings: Mapping[str, str]) -> None:
+    """SettingError for a number of which the server reads only the beginning; it says itself what it makes of it."""
+    read = {
+        line.split()[0].replace("-", "_"): line.split()[-1] for line in helped.splitlines() if _VARIABLE.match(line)
+    }
+    for name, value in settings.items():
+        becomes = read.get(name, "")
+        if _HALF_READ.fullmatch(value) and becomes.isdigit() and _number(value) != int(becomes):
+            error = changed_value(name, value, becomes)
+            raise SettingError(error.what, remedy="write a number such as 8388608, or one with a unit: 8M", name=name)
+
+
+def _number(value: str) -> float | None:
+    """As a setting of fractions reads it: 1e1 is ten."""
+    try:
+        return float(value)
+    except ValueError:
+        return None
 
 
 def changed_value(name: str, value: str, becomes: str) -> SettingError:
@@ -71,12 +103,21 @@ def changed_value(name: str, value: str, becomes: str) -> SettingError:
     )
 
 
-def _help(installation: Installation, settings: Mapping[str, str]) -> tuple[str, str]:
+def _help(installation: Installation, settings: Mapping[str, str], *, is_node: bool) -> tuple[str, str]:
     """What the server says of itself, and what it complains about."""
+    plugins = [f"--plugin-dir={installation.plugins}", *(f"--{one}" for one in installation.plugin_options)]
     options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     places = [f"--basedir={installation.base}", f"--lc-messages-dir={installation.share}"]
     outcome = subprocess.run(
-        [str(installation.binary), "--no-defaults", *places, *options, "--verbose", "--help"],
+        [
+            str(installation.binary),
+            "--no-defaults",
+            *places,
+            *(plugins if is_node else []),
+            *options,
+            "--verbose",
+            "--help",
+        ],
         capture_output=True,
         env=installation.environment,
         timeout=CHECK_TIMEOUT_S,

@@ -6,6 +6,8 @@ server starts, and an index names its own in its comment; so all are declared th
 
 from __future__ import annotations
 
+ROCKS_SETTINGS = "rocksdb_"
+"""What the names of its settings begin with; a server without the plugin passes over them."""
 ROCKS_PLUGIN = "ha_rocksdb.so"
 SHARED_FOLDERS = ("#rocksdb",)
 """In the data folder, with the tables of all databases."""

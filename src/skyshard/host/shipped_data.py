@@ -5,6 +5,7 @@ An editable install has no packaged copy, a wheel has no checkout; nothing else 
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 from typing import Literal
 
@@ -46,8 +47,8 @@ def find_shipped(kind: str, name: str, folder: ShippedFolder, inner: str) -> Pat
     Raises:
         UserError: there is neither.
     """
-    if (file := Path(name)).is_file():
-        return file
+    if os.path.isfile(name):  # False for a name that is too long
+        return Path(name)
     shipped = sorted(data_folder(folder, inner).glob("*.yaml"))
     for file in shipped:
         if name == file.stem or Path(name).parts[-3:] == (folder, inner, file.name):

@@ -124,7 +124,7 @@ def make_design(read: ReadExperiment, *, is_of_visits: bool = False) -> Design:
         else:
             _refuse_contradiction(read, cell)
     if not is_of_visits:
-        _refuse_idle_settings(read, cells)
+        _refuse_idle_shrink(read, cells)
     return design
 
 
@@ -198,11 +198,22 @@ def _refuse_contradiction(read: ReadExperiment, cell: Cell) -> None:
             raise read.fault(place_of(read, cell, name), what, remedy)
 
 
-def _refuse_idle_settings(read: ReadExperiment, cells: Sequence[Cell]) -> None:
-    """A setting of an engine that no cell has would change nothing."""
-    engines = {str(cell.all["engine"]) for cell in cells if "engine" in cell.all}
-    if not engines or any("engine" not in cell.all for cell in cells):
-        return
+def _refuse_idle_shrink(read: ReadExperiment, cells: Sequence[Cell]) -> None:
+    """Of a whole sky nothing is left out in either way, so that two cells would be one."""
+    chosen = {cell.levels["shrink"] for cell in cells if "shrink" in cell.levels}
+    if len(chosen) > 1 and all(cell.all["fraction"] == 1 for cell in cells):
+        first = next(cell for cell in cells if "shrink" in cell.levels)
+        place = ["factors", "shrink"] if "shrink" in read.file.factors else place_of(read, first, "shrink")
+        raise read.fault(place, "'shrink' changes nothing at fraction 1", "add a fraction below 1, or drop it")
+
+
+def refuse_idle_settings(read: ReadExperiment, cells: Sequence[Cell], engine_of: Mapping[int, str]) -> None:
+    """A setting of an engine that no cell has would change nothing.
+
+    Args:
+        engine_of: by the number of the cell, whether the cell or its layout says so.
+    """
+    engines = set(engine_of.values())
     for cell in cells:
         for name in cell.all:
             match = SETTING.fullmatch(name)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os.path
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.workload.workload import Name
@@ -26,7 +27,16 @@ from skyshard.catalog.strict_files import (
     validate_located,
 )
 
-Level = StrictStr | StrictInt | StrictFloat | StrictBool
+
+def _is_level(content: object) -> object:
+    """One fault for what is no level, instead of one for each kind of value that it is not."""
+    if isinstance(content, str | int | float):  # a truth value is a whole number, too
+        return content
+    found = {"NoneType": "nothing", "list": "a list", "dict": "keys and values"}.get(type(content).__name__, "a date")
+    raise broken_rule(f"it is {found}, a level is one word or number", remedy="write one, in quotes if need be")
+
+
+Level = Annotated[StrictStr | StrictInt | StrictFloat | StrictBool, BeforeValidator(_is_level)]
 """A level as the file has it; ``factors`` makes it a text or a number."""
 MOST_TRIALS = 1000
 
@@ -57,7 +67,7 @@ class ExperimentFile(NamedKeys):
     """Draws the order of the cells in each block."""
     leave_out: list[StrictStr] = Field(default_factory=list)
     """Classes, or class/template, that are not asked."""
-    duration_s: Annotated[float, Field(gt=0)] | None = None
+    duration_s: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] | None = None
     """Seconds for every class that has a duration."""
     check_answers: StrictBool = False
     """Compare every answer with an unsharded server's, which takes its time and disk."""
@@ -69,6 +79,8 @@ class ExperimentFile(NamedKeys):
             raise broken_rule(f"it has {which}", ["cells"] if self.cells else ["factors"], "give one of the two")
         if self.cells and len(self.cells) < 2:
             raise broken_rule("a single cell is no experiment", ["cells"], "name two cells or more")
+        if self.cells and self.design == "fractional":
+            raise broken_rule("cells that are named have no fraction", ["design"], "drop it")
         if self.resolution and self.design != "fractional":
             raise broken_rule(
                 "only a fractional design has one", ["resolution"], "add 'design: fractional', or drop it"
@@ -91,7 +103,7 @@ class ReadExperiment(ReadFile):
     def beside(self, name: str) -> str:
         """A file that the experiment names: beside it where there is one, else the name as it is."""
         found = self.path.parent / name
-        return str(found) if found.is_file() else name
+        return str(found) if os.path.isfile(found) else name  # False for a name that is too long
 
 
 def read_experiment(path: Path) -> ReadExperiment:

@@ -31,9 +31,12 @@ PIXELS = ("chunks", "mq3c-10", "mq3c-11", "htm-20")
 COLUMNS = ("all", "needed")
 MOST_NODES = 999
 MOST_SCAN_THREADS = 64
+MOST_LETTERS = 1000
+"""Of the path of a file."""
+MOST_SHOWN = 60
 SETTING = re.compile(r"set\.(?:(?P<server>czar|node[1-9]\d{0,2}):)?(?P<name>[A-Za-z][A-Za-z0-9_-]*)")
-_SIZE = re.compile(r"(\d+)([kmgt]?)", re.IGNORECASE)
-_UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+_SIZE = re.compile(r"(\d+)([kmgtpe]?)", re.IGNORECASE)
+_UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60}
 OWNERS = {"key_buffer": "MyISAM", "key_cache": "MyISAM", "myisam": "MyISAM", "innodb": "InnoDB", "rocksdb": "MyRocks"}
 """Beginnings of settings that only one engine follows."""
 
@@ -61,16 +64,28 @@ def _word_of(words: tuple[str, ...]) -> Callable[[Level], Value]:
         if level in words and isinstance(level, str):
             return level
         near = near_names(str(level), words)
-        raise WrongLevel(f"'{level}' is not one of {', '.join(words)}", f"write {(near or words)[0]}")
+        raise WrongLevel(f"'{_shown(level)}' is not one of {', '.join(words)}", f"write {(near or words)[0]}")
 
     return read
+
+
+_TRUTHS = "yes, no, on and off"
+
+
+def _shown(level: Level) -> str:
+    """A level within one line."""
+    text = str(level)
+    text = text if text.isprintable() else repr(text)[1:-1]
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _whole(least: int, most: int) -> Callable[[Level], Value]:
     def read(level: Level) -> Value:
         if isinstance(level, int) and not isinstance(level, bool) and least <= level <= most:
             return level
-        raise WrongLevel(f"'{level}' is not a whole number from {least} to {most}", "write such a number, unquoted")
+        raise WrongLevel(
+            f"'{_shown(level)}' is not a whole number from {least} to {most}", "write such a number, unquoted"
+        )
 
     return read
 
@@ -78,13 +93,15 @@ def _whole(least: int, most: int) -> Callable[[Level], Value]:
 def _share(level: Level) -> Value:
     if isinstance(level, int | float) and not isinstance(level, bool) and 0 < level <= 1:
         return float(level)
-    raise WrongLevel(f"'{level}' is not a share above 0 and up to 1", "write a number such as 0.5, unquoted")
+    raise WrongLevel(f"'{_shown(level)}' is not a share above 0 and up to 1", "write a number such as 0.5, unquoted")
 
 
 def _text(level: Level) -> Value:
-    if isinstance(level, str) and level.strip():
+    if isinstance(level, str) and level.strip() and level.isprintable() and len(level) <= MOST_LETTERS:
         return level
-    raise WrongLevel(f"'{level}' is not a name or a file", "write the name of a shipped one, or a path")
+    if isinstance(level, bool):
+        raise WrongLevel(f"'{level}' is a truth value, as YAML reads {_TRUTHS}", "put the name in quotes")
+    raise WrongLevel(f"'{_shown(level)}' is not a name or a file", "write the name of a shipped one, or a path")
 
 
 def _setting_value(level: Level) -> Value:
@@ -92,8 +109,8 @@ def _setting_value(level: Level) -> Value:
     if isinstance(level, bool):
         return "ON" if level else "OFF"
     text = str(level).strip()
-    if not text or "\n" in text:
-        raise WrongLevel(f"'{level}' is not the value of a setting", "write a size, a number or a word")
+    if not text or not text.isprintable():
+        raise WrongLevel(f"'{_shown(level)}' is not the value of a setting", "write a size, a number or a word")
     return text
 
 
@@ -151,7 +168,7 @@ def read_levels(
         if given := getattr(file, name):
             if name in held:
                 raise read.fault(["hold", name], f"'{name}' stands at the top, too", "drop one of the two")
-            held[name] = given
+            held[name] = _level(read, name, given, [name])
     _refuse_doubled(read, factors, cells, held)
     _refuse_missing(read, factors, cells, held, needed)
     return factors, cells, held

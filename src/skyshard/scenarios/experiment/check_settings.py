@@ -28,9 +28,10 @@ def check_settings(read: ReadExperiment, design: Design) -> None:
             if name.startswith("set.") and (name, value) not in checked:
                 checked.add((name, value))
                 try:
-                    for settings in parse_settings([f"{name[4:]}={value}"], _servers(cell)).values():
-                        check_names(installation, settings)
-                        check_values(installation, settings, {}, memory)
+                    for scope, settings in parse_settings([f"{name[4:]}={value}"], _servers(cell)).items():
+                        is_node = scope != CZAR_NAME
+                        check_names(installation, settings, is_node=is_node)
+                        check_values(installation, settings, {}, memory, is_node=is_node)
                 except UserError as error:
                     raise read.fault(place_of(read, cell, name), error.what, error.remedy) from None
         _refuse_two_names(read, cell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os.path
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.readable import human_bytes
-from skyshard.bench.experiment.cells import NO_SCENARIO, Cell, Design, make_design, place_of
+from skyshard.bench.experiment.cells import NO_SCENARIO, Cell, Design, make_design, place_of, refuse_idle_settings
 from skyshard.bench.experiment.experiment_file import ReadExperiment, read_experiment
 from skyshard.bench.workload.fault_scenario import ReadScenario, find_scenario, read_scenario
 from skyshard.bench.workload.planned_faults import plan_faults
@@ -28,6 +29,8 @@ from skyshard.synth.recipe.recipe import Recipe, find_shipped, read_recipe
 from skyshard.synth.rows.generate import open_sky
 from skyshard.synth.write.synth_plan import plan
 
+DEFAULT_ENGINE = str(Layout.model_fields["engine"].default)
+OF_QUERIES = "name workloads of queries only"
 BUDGET_SHARE = 0.5
 """Of the free disk space, unless the command says otherwise."""
 
@@ -71,7 +74,6 @@ def check_experiment(path: Path, out: Path, disk_budget_bytes: int | None = None
     """
     read = read_experiment(path)
     design = make_design(read)
-    check_settings(read, design)
     recipes, workloads, layouts, notes = {}, {}, {}, []
     for cell in design.cells:
         recipe = str(cell.all["recipe"])
@@ -87,10 +89,12 @@ def check_experiment(path: Path, out: Path, disk_budget_bytes: int | None = None
             with _named(read, cell, "layout"):
                 layouts[layout] = read_layout(layout_file(read, layout))
     _refuse_misfits(read, design, layouts)
+    refuse_idle_settings(read, design.cells, {cell.number: _engine(cell, layouts) for cell in design.cells})
+    check_settings(read, design)
     scenarios, said = _scenarios(read, design, workloads, layouts)
     notes += said
     setups, by_cell = setups_of(design.cells)
-    budget, estimates = _room(read, design, setups, by_cell, recipes, out, disk_budget_bytes)
+    budget, estimates = _room(read, design, setups, by_cell, (recipes, layouts), out, disk_budget_bytes)
     inputs = _inputs(read, recipes, workloads, layouts)
     inputs |= {f"scenario {name}": _digest(one.path) for name, one in scenarios.items()}
     return CheckedExperiment(
@@ -116,12 +120,19 @@ def layout_file(read: ReadExperiment, name: str) -> Path:
     """A layout file beside the experiment, or by its path, or a shipped one by its name."""
     path = Path(read.beside(name))
     shipped = data_folder("ingest", "layouts") / f"{name}.yaml"
-    if shipped.is_file() and not path.exists():
+    is_there = os.path.lexists(path)  # False for a name that is too long
+    if not is_there and os.path.isfile(shipped):
         return shipped
-    if not path.exists():
+    if not is_there:
         known = ", ".join(file.stem for file in sorted(shipped.parent.glob("*.yaml")))
         raise UserError(f"there is no layout '{name}'", remedy=f"name a file or one of: {known}")
     return path
+
+
+def _engine(cell: Cell, layouts: Mapping[str, Layout]) -> str:
+    """The engine of a cell's chunk tables: its own, its layout's, or that of every layout which names none."""
+    layout = layouts.get(str(cell.all.get("layout", "")))
+    return str(cell.all.get("engine", layout.engine if layout else DEFAULT_ENGINE))
 
 
 def _workload(read: ReadExperiment, cell: Cell, recipe: Recipe) -> tuple[tuple[Path, Workload], list[str]]:
@@ -130,6 +141,8 @@ def _workload(read: ReadExperiment, cell: Cell, recipe: Recipe) -> tuple[tuple[P
     with _named(read, cell, "workload"):
         file = find_workload(read.beside(name))
         asked = read_workload(file)
+        if asked.is_of_visits:
+            raise UserError(f"workload '{name}' is one of visits, and others are of queries", remedy=OF_QUERIES)
     with _named_key(read, "leave_out"):
         asked = asked.without(read.file.leave_out) if read.file.leave_out else asked
     with _named_key(read, "duration_s"):
@@ -205,7 +218,7 @@ def _room(
     design: Design,
     setups: Mapping[int, Setup],
     by_cell: Mapping[int, int],
-    recipes: Mapping[str, Recipe],
+    files: tuple[Mapping[str, Recipe], Mapping[str, Layout]],
     out: Path,
     asked: int | None,
 ) -> tuple[int, dict[int, int]]:
@@ -213,12 +226,13 @@ def _room(
     with writing_to(out):
         free = shutil.disk_usage(require_writable(out)).free
     budget = int(free * BUDGET_SHARE) if asked is None else asked
+    recipes, layouts = files
     values: dict[Sky, int] = {}
     estimates = {}
     for number, setup in setups.items():
         if setup.sky not in values:
             values[setup.sky] = _values(read, design, number, by_cell, recipes[setup.sky.recipe], setup.sky, out)
-        whole = setup.estimated_bytes(values[setup.sky], has_oracle=read.file.check_answers)
+        whole = setup.estimated_bytes(values[setup.sky], layouts.get(setup.layout), has_oracle=read.file.check_answers)
         estimates[number] = whole + int(SKY_GROWTH * values[setup.sky])
         if estimates[number] > min(budget, free):
             cell = next(cell for cell in design.cells if by_cell[cell.number] == number)

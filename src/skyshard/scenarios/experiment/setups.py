@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from skyshard.bench.experiment.cells import Cell
+from skyshard.catalog.layout import Layout
 from skyshard.catalog.synth_manifest import Shrink
 
 AT_CREATION = (
@@ -53,9 +54,11 @@ class Setup:
     has_images: bool = False
     """Whether some cell reads column images of it."""
 
-    def estimated_bytes(self, values: int, *, has_oracle: bool) -> int:
-        """The space that it may take, for so many bytes of values."""
-        data = (GROWTH.get(self.engine or "MyISAM", OTHER_GROWTH) + self.has_images) * max(1, self.replicas)
+    def estimated_bytes(self, values: int, layout: Layout | None, *, has_oracle: bool) -> int:
+        """The space that it may take, for so many bytes of values; a layout may name engine and replicas."""
+        engine = self.engine or (layout.engine if layout else "MyISAM")
+        replicas = self.replicas or (layout.replicas if layout else 1)
+        data = (GROWTH.get(engine, OTHER_GROWTH) + self.has_images) * replicas
         servers = self.nodes + (2 if has_oracle else 1)
         return int(values * (data + (ORACLE_GROWTH if has_oracle else 0)) + servers * SERVER_BYTES)
 

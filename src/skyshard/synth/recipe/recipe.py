@@ -6,6 +6,7 @@ otherwise.
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -349,7 +350,7 @@ def _located(rule: MapFile | ChunkRows, recipe: Path, key: str) -> MapFile | Chu
 def find_shipped(folder: str, source: str | Path, what: str) -> Path:
     """The path given, or the shipped file of that name; UserError naming the shipped ones if there is neither."""
     path = Path(source)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
+    if path.suffix in (".yaml", ".yml") or os.path.isfile(path):
         return path
     shipped = shipped_files(folder)
     if str(source) not in shipped:

@@ -8,12 +8,16 @@ import pytest
 from tests.support.made_experiments import written
 
 from skyshard.basics.errors import UserError
-from skyshard.bench.experiment.cells import Design, make_design
+from skyshard.bench.experiment.cells import Design, make_design, refuse_idle_settings
 from skyshard.bench.experiment.experiment_file import read_experiment
 
 
 def design(folder: Path, text: str) -> Design:
-    return make_design(read_experiment(written(folder, f"{text}trials: 3\n")))
+    read = read_experiment(written(folder, f"{text}trials: 3\n"))
+    found = make_design(read)
+    engines = {cell.number: str(cell.all.get("engine", "MyISAM")) for cell in found.cells}
+    refuse_idle_settings(read, found.cells, engines)
+    return found
 
 
 def test_a_full_design_has_every_combination(tmp_path: Path) -> None:
@@ -42,6 +46,9 @@ def test_named_cells_are_a_single_factor(tmp_path: Path) -> None:
         ("factors:\n  set.node2:flush: [ON, OFF]\nhold: {nodes: 1}\n", 6, "there is no node2"),
         ("factors:\n  set.node2:flush: [ON, OFF]\n  nodes: [1, 2]\n", 6, "there is no node2"),
         ("factors:\n  set.key_buffer_size: [8M, 9M]\nhold: {engine: InnoDB}\n", 6, "is a setting of MyISAM"),
+        ("factors:\n  set.innodb_io_capacity: [100, 200]\n", 6, "is a setting of InnoDB, and the cells'"),
+        ("factors:\n  shrink: [coverage, thinning]\n", 6, "'shrink' changes nothing at fraction 1"),
+        ("cells:\n  a: {shrink: coverage}\n  b: {shrink: thinning}\n", 6, "'shrink' changes nothing at fraction 1"),
         ("factors:\n  set.rocksdb_block_size: [8K, 4K]\n  engine: [MyISAM, Aria]\n", 6, "is a setting of MyRocks"),
         ("factors:\n  target: [czar, tap]\n  scan_threads: [1, 2]\n", 7, "'scan_threads' contradicts target tap"),
         ("cells:\n  a: {target: mysql, scenario: one_node_dies}\n  b: {nodes: 1}\n", 6, "contradicts target mysql"),
@@ -66,6 +73,7 @@ def test_a_cell_that_cannot_be_is_refused_with_its_line(tmp_path: Path, text: st
         "factors: {set.czar:innodb_buffer_pool_size: [64M, 1G]}\nhold: {engine: MyISAM}\n",
         "factors: {set.aria_pagecache_buffer_size: [64M, 1G]}\nhold: {engine: MyISAM}\n",
         "factors: {set.key_buffer_size: [8M, 64M]}\n",
+        "factors: {set.rocksdb_block_cache_size: [8M, 64M], engine: [MyISAM, MyRocks]}\n",
     ],
 )
 def test_a_setting_may_be_tried_where_some_cell_or_the_czar_follows_it(tmp_path: Path, text: str) -> None:
