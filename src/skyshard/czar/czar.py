@@ -9,7 +9,6 @@ error or Ctrl-C. One czar serves many threads at once.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from skyshard.basics.errors import ClusterError, SkyshardError
+from skyshard.basics.errors import SkyshardError
 from skyshard.basics.scan_way import ScanWay, require_way
 from skyshard.catalog.schema import Table
 from skyshard.cluster.node import Node
@@ -33,29 +32,31 @@ from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Kind, Lane, QueryPla
 from skyshard.czar.result.answer import Answer, EndedStatement, QueryResult, QueryStats, schema_of
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import PlanAhead, TypedPlan
-from skyshard.czar.result.typed_results import TypedColumn, loosened, read_types
 from skyshard.czar.run.brought_tables import Rows, WithBrought, bring_tables
+from skyshard.czar.run.clean_up import CleanUp
 from skyshard.czar.run.column_source import ColumnSource, FindReplicas, scan_words
 from skyshard.czar.run.czar_beats import Beats, CzarBeats
 from skyshard.czar.run.doubts import TakeDoubt, no_doubt
 from skyshard.czar.run.execute_plan import TEXT_ROWS, CarryOut
+from skyshard.czar.run.met_nodes import FindNodes, MetNodes
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.query_events import slow_limit, tell_ended, tell_failed, tell_planned
-from skyshard.czar.run.scratch_tables import drop_query, query_name, scratch_table, sweep
+from skyshard.czar.run.result_types import result_types
+from skyshard.czar.run.scratch_tables import query_name
 from skyshard.czar.run.stored_result import in_words
+from skyshard.czar.run.visible_stores import seeing
 from skyshard.czar.scan.left_tables import LeftTables
 from skyshard.czar.scan.query_worker import QueryWorker
+from skyshard.czar.scan.scan_threads import scan_threads_on
 from skyshard.czar.scan.scan_throttle import ScanThrottle
 from skyshard.czar.sql.statement import ShowStatement
 from skyshard.db.connection import Connection, Endpoint
-from skyshard.db.sessions import CLEANING, Sessions
+from skyshard.db.sessions import Sessions
 from skyshard.host.process_tuning import freeze_loaded
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import PLANNED_AGAIN
-from skyshard.registry.catalog.mutable_chunks import read_visible
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource
 from skyshard.registry.catalog_cache import CatalogCache
-from skyshard.rowimage.sqltype import parse_type
 
 if TYPE_CHECKING:
     from skyshard.czar.explain import Explanation
@@ -65,22 +66,6 @@ __all__ = ["Answer", "Czar", "QueryResult", "QueryStats"]
 
 NODE_CALLS = 32
 """Calls to nodes that one czar has under way at a time, scans not counted."""
-
-
-def scan_threads_of(nodes: int, cores: int | None = None) -> int:
-    """Threads of the scan lanes of nodes that share cores: these are shared out, each node has at least one.
-
-    >>> scan_threads_of(2, 2), scan_threads_of(1, 2), scan_threads_of(3, 32)
-    (1, 2, 8)
-    """
-    return max(1, min(8, (cores or os.cpu_count() or 1) // max(nodes, 1)))
-
-
-def _scan_threads(node: Node, beside: int) -> int:
-    """Of one node's scan lane; so many nodes are on this host."""
-    if node.scan_threads:
-        return node.scan_threads
-    return scan_threads_of(beside if node.is_here and not node.cores else 1, node.cores or None)
 
 
 class Czar:
@@ -114,7 +99,7 @@ class Czar:
         is_short: bool = True,
         beats: Beats | None = None,
         take_doubt: TakeDoubt = no_doubt,
-        find_nodes: Callable[[], Mapping[str, Node]] | None = None,
+        find_nodes: FindNodes | None = None,
         check_session: Callable[[Connection], None] | None = None,
         watch: Callable[[], None] = lambda: None,
         find_replicas: FindReplicas | None = None,
@@ -130,7 +115,7 @@ class Czar:
         def worker_of(node: Node) -> QueryWorker:
             return QueryWorker(
                 node,
-                scan_threads=scan_threads or _scan_threads(node, beside),
+                scan_threads=scan_threads or scan_threads_on(node, beside),
                 throttle=throttle,
                 silence_s=silence_s,
                 opened=check_session,
@@ -138,8 +123,7 @@ class Czar:
                 events=events,
             )
 
-        self._worker_of, self._find_nodes, self._watch = worker_of, find_nodes, watch
-        self._meeting = threading.Lock()
+        self._watch = watch
         self._source = source
         self._events = events
         self._slow_s = slow_limit()
@@ -147,14 +131,16 @@ class Czar:
         workers = {name: worker_of(node) for name, node in nodes.items()}
         pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
         self._node_workers = NodeWorkers(workers, pool, throttle, events, left=left)
+        self._nodes = MetNodes(self._node_workers, find_nodes, worker_of)
         self._columns = ColumnSource(find_replicas) if find_replicas is not None else None
         self._carry_out = CarryOut(
             self._sessions, self._node_workers, czar_dir, text_rows, is_short, take_doubt, pair_rows, self._columns
         )
-        self._planner = StatementPlanner(source, self._types, gather_limit_bytes)
+        self._planner = StatementPlanner(source, partial(result_types, self._sessions), gather_limit_bytes)
         self._lock = threading.Lock()
         self._is_swept = False
         self._beats = CzarBeats(beats, self._meanwhile)
+        self._clean_up = CleanUp(self._sessions, self._node_workers, events, self._beats.living)
         self._on_end = on_end
         freeze_loaded()
 
@@ -178,18 +164,9 @@ class Czar:
     def _workers(self) -> Mapping[str, QueryWorker]:
         return self._node_workers.by_name
 
-    @property
-    def _servers(self) -> list[Sessions | QueryWorker]:
-        return [self._sessions, *self._node_workers.serving]
-
     def sweep(self) -> int:
         """Drop what killed czars left in the scratch databases, on all servers that answer; returns how many tables."""
-        return sum(self._node_workers.each(self._sweep, self._servers))
-
-    def _sweep(self, server: Sessions | QueryWorker) -> int:
-        with contextlib.suppress(ClusterError), _sessions_of(server).lease("sweep") as connection:
-            return sweep(connection, self._events, self._beats.living)
-        return 0
+        return self._clean_up.sweep()
 
     def explain(self, sql: str, database: str = "", *, scan: ScanWay | None = None) -> Explanation:
         """How a statement would be answered.
@@ -203,7 +180,7 @@ class Czar:
         if isinstance(plan, ShowStatement):
             return Explanation.of(QueryPlan(Kind.CATALOG, ()))
         chunked = [pull for pull in plan.pulls if pull.chunks is not None and plan.lane is not Lane.NONE]
-        self._meet_nodes(plan)
+        self._nodes.meet(plan)
         nodes = [worker.node for worker in self._node_workers.serving]
         return Explanation.of(plan, [scan_words(pull, nodes, self._way(scan), self._columns) for pull in chunked])
 
@@ -325,11 +302,11 @@ class Czar:
             finally:
                 answer.close()
         except SkyshardError as error:
-            self._clean(running.query)
+            self._clean_up.clean(running.query)
             running.check()
             raise in_words(error, running.query) from error.__cause__
         except BaseException:
-            self._clean(running.query)
+            self._clean_up.clean(running.query)
             raise
         finally:
             with self._lock:
@@ -347,7 +324,7 @@ class Czar:
         if running is None:
             return False
         running.stop()
-        self._node_workers.each(lambda server: server.cancel(query), self._servers)
+        self._clean_up.cancel(query)
         return True
 
     def bring(self, schema: str, tables: Mapping[str, tuple[Table, Rows]]) -> AbstractContextManager[Catalog]:
@@ -374,7 +351,7 @@ class Czar:
 
         typed = ahead.typed if ahead is not None else typed_plan()
         if not isinstance(typed, ShowStatement):
-            typed = self._seeing(typed, typed_plan, running)
+            typed = seeing(self._sessions, typed, typed_plan, running)
         planned_s = time.perf_counter() - begun
         if isinstance(typed, ShowStatement):
             from skyshard.czar.show_catalog import show
@@ -386,7 +363,7 @@ class Czar:
         clock = f"SET STATEMENT timestamp = {time.time():.6f} FOR " if plan.asks_time else ""
         begin(running, plan, clock)
         tell_planned(self._events, running, plan, planned_s)
-        self._meet_nodes(plan)
+        self._nodes.meet(plan)
         if plan.lane is Lane.SCAN and not self._is_swept:
             self._is_swept = True
             self.sweep()
@@ -397,79 +374,23 @@ class Czar:
 
         def plan_again() -> TypedPlan:
             self._events.tell(PLANNED_AGAIN, query=running.query)
-            self._clean(running.query)
+            self._clean_up.clean(running.query)
             again = typed_plan()
             assert not isinstance(again, ShowStatement)
             running.visible = {}
-            again = self._seeing(again, typed_plan, running)
+            again = seeing(self._sessions, again, typed_plan, running)
             begin(running, again.plan, clock)
-            self._meet_nodes(again.plan)
+            self._nodes.meet(again.plan)
             return again
 
-        batches = answered(typed, carry_out, plan_again, running, self._has_lost_nodes)
+        batches = answered(typed, carry_out, plan_again, running, lambda typed: self._nodes.has_lost(typed.plan))
         return Answer(
             plan.names, schema_of(typed.types), plan, running, batches, begun, planned_s,
             generation=typed.generation, form=typed.form,
         )  # fmt: skip
 
-    def _seeing(
-        self, typed: TypedPlan, plan_again: Callable[[], TypedPlan | ShowStatement], running: Running
-    ) -> TypedPlan:
-        """A plan made after it was read which stores are whole: so it has all chunks of those that the query sees."""
-        while missing := typed.plan.mutable - running.visible.keys():
-            with self._sessions.lease(running.query) as connection:
-                running.visible.update({name: read_visible(connection, name) for name in sorted(missing)})
-            again = plan_again()
-            assert not isinstance(again, ShowStatement)
-            typed = again
-        return typed
-
     def _meanwhile(self) -> None:
-        self._meet_nodes()
+        self._nodes.meet()
         for worker in self._workers.values():
             worker.close_idle()
         self._watch()
-
-    def _meet_nodes(self, plan: QueryPlan | None = None) -> None:
-        """See which nodes there are now; with a plan only if it names one that is not known."""
-        if self._find_nodes is None or (plan is not None and plan.nodes.issubset(self._node_workers.nodes)):
-            return
-        with self._meeting:
-            self._node_workers.meet(self._find_nodes(), self._worker_of)
-
-    def _has_lost_nodes(self, typed: TypedPlan) -> bool:
-        """Whether a plan asks nodes that do not belong to the cluster any more."""
-        self._meet_nodes()
-        return not typed.plan.nodes.issubset(self._node_workers.nodes)
-
-    def _types(self, plan: QueryPlan, whole: str) -> tuple[TypedColumn, ...]:
-        """The types of a plan's result, those of the ``whole`` on one server; a failed look leaves nothing behind."""
-        if plan.kind is Kind.COUNT:
-            return (TypedColumn("c0", parse_type("bigint")),)
-        query = query_name()
-        names = [f"c{index}" for index in range(len(plan.names))]
-        try:
-            with self._sessions.lease(query) as connection:
-                types = read_types(connection, whole, scratch_table(query, "t"), names)
-        except SkyshardError as error:
-            raise in_words(error, query) from error.__cause__
-        return loosened(types, plan.loose, plan.vague)
-
-    def _clean(self, query: str) -> None:
-        """Stop what a failed or interrupted query runs, and drop what it made: at once where the server answers."""
-
-        def clean(server: Sessions | QueryWorker) -> None:
-            server.cancel(query)
-            sessions = _sessions_of(server)
-            for _ in range(2):  # the first session may be one of before a restart
-                with contextlib.suppress(SkyshardError), sessions.lease(CLEANING) as connection:
-                    if drop_query(connection, query):
-                        return
-                    break
-            self._node_workers.left.add(sessions, query)
-
-        self._node_workers.each(clean, self._servers)
-
-
-def _sessions_of(server: Sessions | QueryWorker) -> Sessions:
-    return server.sessions if isinstance(server, QueryWorker) else server
