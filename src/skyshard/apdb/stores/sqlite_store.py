@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -51,7 +50,8 @@ class SqliteStore:
         return SingleSession(partial(SqliteServer, self._path), self._shape)
 
     def describe(self) -> Mapping[str, object]:
-        return self._shape.facts("sqlite", sqlite3.sqlite_version, "SQLite")
+        found, _ = self._server.fetch("SELECT sqlite_version() AS version", pa.schema([("version", pa.string())]))
+        return self._shape.facts("sqlite", found["version"][0].as_py(), "SQLite")
 
     def stored_tiles(self) -> pa.Table:
         return stored_tiles(self._server)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from tests.support.drawn_tiles import FIELDS, drawn_tile, expected_history, expected_objects, region_of, sorted_rows
 
-from skyshard.apdb.model import TileRows, VisitId, VisitStore
+from skyshard.apdb.model import StoreSession, TileRows, VisitId, VisitStore
 from skyshard.apdb.stores.open_store import open_store
+from skyshard.apdb.stores.sqlite_server import BATCH_ROWS, SqliteServer
 from skyshard.apdb.stores.store_settings import Pixels, StoreSettings, Upsert
-from skyshard.basics.errors import UserError
+from skyshard.basics.errors import ClusterError, UserError
 
 START = 60_000.0
 
@@ -22,6 +24,12 @@ def store(tmp_path: Path) -> Iterator[VisitStore]:
     made = open_store(f"sqlite:{tmp_path / 'a.db'}")
     yield made
     made.close()
+
+
+@pytest.fixture
+def session(store: VisitStore) -> Iterator[StoreSession]:
+    with closing(store.open_session()) as opened:
+        yield opened
 
 
 def with_values(rows: pa.Table, **values: float) -> pa.Table:
@@ -60,9 +68,9 @@ def test_a_region_is_answered_by_the_rows_that_were_stored(tmp_path: Path, upser
     store.close()
 
 
-def test_the_newest_version_is_answered_whatever_the_order_of_arrival(store: VisitStore) -> None:
+def test_the_newest_version_is_answered_whatever_the_order_of_arrival(session: StoreSession) -> None:
     """Tiles that come backwards leave the same DiaObjectLast."""
-    tiles, session = drawn_tiles(), store.open_session()
+    tiles = drawn_tiles()
     for tile in reversed(tiles):
         session.store(tile)
     for field in FIELDS:
@@ -71,9 +79,9 @@ def test_the_newest_version_is_answered_whatever_the_order_of_arrival(store: Vis
         assert found == sorted_rows(expected_objects(tiles, region), "DiaObjectLast")
 
 
-def test_a_tile_that_is_stored_again_changes_nothing(store: VisitStore) -> None:
+def test_a_tile_that_is_stored_again_changes_nothing(store: VisitStore, session: StoreSession) -> None:
     """The second receipt says that it was there."""
-    (tile,), session = drawn_tiles(1), store.open_session()
+    (tile,) = drawn_tiles(1)
     assert not session.holds(tile.tile.id)
     session.store(tile)
     sizes = store.sizes()
@@ -83,9 +91,9 @@ def test_a_tile_that_is_stored_again_changes_nothing(store: VisitStore) -> None:
     assert store.sizes() == sizes
 
 
-def test_months_that_ended_are_dropped_and_no_others(store: VisitStore) -> None:
+def test_months_that_ended_are_dropped_and_no_others(store: VisitStore, session: StoreSession) -> None:
     """Sources and forced sources only."""
-    tiles, session = drawn_tiles(), store.open_session()
+    tiles = drawn_tiles()
     for tile in tiles:
         session.store(tile)
     before = store.sizes()["DiaObject"].rows
@@ -98,9 +106,9 @@ def test_months_that_ended_are_dropped_and_no_others(store: VisitStore) -> None:
         assert kept.num_rows == expected_history(tiles, "DiaSource", region_of(field), START + 60, START + 900).num_rows
 
 
-def test_a_refused_tile_leaves_nothing(store: VisitStore) -> None:
+def test_a_refused_tile_leaves_nothing(store: VisitStore, session: StoreSession) -> None:
     """A source whose key is there already: the objects before it are gone, too, and the tile is not held."""
-    first, session = drawn_tile(3, 1, FIELDS[0], START), store.open_session()
+    first = drawn_tile(3, 1, FIELDS[0], START)
     session.store(first)
     other = drawn_tile(3, 2, FIELDS[0], START + 1)
     doubled = with_values(first.sources, visit=2, midpointMjdTai=START + 1)
@@ -112,9 +120,9 @@ def test_a_refused_tile_leaves_nothing(store: VisitStore) -> None:
     session.store(other)
 
 
-def test_an_object_that_leaves_its_home_is_refused(store: VisitStore) -> None:
+def test_an_object_that_leaves_its_home_is_refused(session: StoreSession) -> None:
     """It would have two rows."""
-    first, session = drawn_tile(3, 1, FIELDS[0], START), store.open_session()
+    first = drawn_tile(3, 1, FIELDS[0], START)
     session.store(first)
     moved = drawn_tile(3, 2, FIELDS[0], START + 1, padding_deg=9.0)
     away = with_values(moved.objects, dec=-33.0)
@@ -138,3 +146,19 @@ def test_a_store_is_opened_as_it_was_made(tmp_path: Path) -> None:
         open_store("sqlit:x")
     with pytest.raises(UserError, match="no folder"):
         open_store(f"sqlite:{tmp_path / 'none' / 'a.db'}")
+
+
+def test_a_column_that_begins_with_many_nulls_is_answered(tmp_path: Path) -> None:
+    """The driver takes types from the first rows: they are NULL there, and numbers and text come much later."""
+    first = BATCH_ROWS + 5
+    counted = f"WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c LIMIT {first + 2})"
+    values = ", ".join(f"CASE WHEN n >= {first} THEN {value} END" for value in ("n", "n + 0.5", "'x' || n"))
+    schema = pa.schema([("whole", pa.int32()), ("real", pa.float32()), ("text", pa.string())])
+    with closing(SqliteServer(tmp_path / "a.db")) as server:
+        rows, spent = server.fetch(f"SELECT * FROM ({counted} SELECT {values} FROM c)", schema)
+        assert rows.schema == schema
+        assert spent.rows == first + 2
+        assert [column.null_count for column in rows.columns] == [first] * 3
+        assert rows.slice(first + 1).to_pylist() == [{"whole": first + 1, "real": first + 1.5, "text": f"x{first + 1}"}]
+        with pytest.raises(ClusterError, match="no such table"):
+            server.fetch("SELECT * FROM missing", schema)
