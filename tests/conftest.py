@@ -50,7 +50,7 @@ LONG_FILES = (
     "test_text", "test_moves_meanwhile", "test_queries_over_hosts", "test_cluster", "test_ingest", "test_runtime",
     "test_bench_stop", "test_charsets", "test_server_settings", "test_agreement", "test_docs_site", "test_story",
     "test_column_faults", "test_column_scans", "test_visits", "test_visit_stores", "test_visit_experiment",
-    "test_mutable", "test_apdb_upkeep", "test_apdb_end_to_end", "test_only_homes",
+    "test_mutable", "test_apdb_upkeep", "test_apdb_end_to_end", "test_only_homes", "test_bounded_ddl",
     "test_oracle", "test_full_disk", "test_apart", "test_strays", "test_transactions", "test_diff",
     "test_synth_plan", "test_felis_rows", "test_generate", "test_report", "test_schema_names", "test_run_trial",
     "test_driver_processes", "test_metadata_folder", "test_effects", "test_completion", "test_text_fields",

@@ -186,6 +186,35 @@ def test_a_month_is_dropped_in_one_step(backend: VisitStore) -> None:
     session.close()
 
 
+def test_a_purged_object_comes_back_by_a_newer_version_only(backend: VisitStore) -> None:
+    """One that comes late is nobody's newest."""
+    session, place = backend.open_session(), (300.0, 10.0)
+    first = 100 + backend.stored_tiles().num_rows
+    tiles = [drawn_tile(3, first + n, place, 80_000.0 + n, noise=0) for n in range(6)]
+
+    def ids_now() -> dict[int, float]:
+        rows = session.read_objects(region_of(place)).rows
+        return dict(zip(rows["diaObjectId"].to_pylist(), rows["validityStartMjdTai"].to_pylist(), strict=True))
+
+    seen = [set(tile.objects["diaObjectId"].to_pylist()) for tile in tiles]
+    session.store(tiles[0])
+    session.store(tiles[2])
+    backend.purge_objects(80_002.5)
+    assert ids_now() == {}
+    session.store(tiles[1])
+    assert ids_now() == dict.fromkeys(seen[1] - seen[2], 80_001.0)
+    backend.purge_objects(80_002.5)
+    session.store(tiles[3])
+    assert ids_now() == dict.fromkeys(seen[3], 80_003.0)
+    backend.purge_objects(80_003.5)
+    backend.purge_objects(80_003.5)
+    assert ids_now() == {}
+    session.store(tiles[5])
+    session.store(tiles[4])
+    assert ids_now() == dict.fromkeys(seen[4], 80_004.0) | dict.fromkeys(seen[5], 80_005.0)
+    session.close()
+
+
 def test_a_tile_that_is_not_whole_is_not_seen(private_cluster: PrivateCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every node has its part, nobody has said that it is whole: objects have the version before; a retry ends it."""
     with Testbed(private_cluster.folder) as testbed:
@@ -211,3 +240,37 @@ def test_a_tile_that_is_not_whole_is_not_seen(private_cluster: PrivateCluster, m
         session.close()
         store.close()
         testbed.drop("halves")
+
+
+@pytest.mark.parametrize("engine", ["InnoDB", "Aria"])
+def test_a_purged_object_is_not_there_again_while_its_tile_is_not_whole(
+    private_cluster: PrivateCluster, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """Neither a session nor the czar takes a version of before the purge for one that is not seen yet; nor a retry."""
+
+    def stopped(self: TileLedger, entry: Entry, time: float) -> None:
+        raise InterruptedError
+
+    layout = read_layout(data_file("ingest", "layouts", "apdb-85-12.yaml")).model_copy(update={"engine": engine})
+    with Testbed(private_cluster.folder) as testbed:
+        testbed.apdb.create("purged", layout)
+        store = open_store("cluster:purged", cluster=private_cluster)
+        session, field = store.open_session(), FIELDS[1]
+        first, again, other = (drawn_tile(3, n, field, START + n, noise=0) for n in (1, 2, 3))
+        counted = "SELECT COUNT(*) AS n FROM DiaObjectLast"
+        session.store(first)
+        store.purge_objects(START + 1.5)
+        with monkeypatch.context() as patched:
+            patched.setattr(TileLedger, "finish", stopped)
+            with pytest.raises(InterruptedError):
+                session.store(again)
+        assert session.read_objects(region_of(field)).rows.num_rows == 0
+        assert testbed.query(counted, database="purged").table["n"].to_pylist() == [0]
+        empty = TileRows(again.tile, *(part.slice(0, 0) for part in (again.objects, again.sources, again.forced)))
+        session.store(empty)
+        assert session.read_objects(region_of(field)).rows.num_rows == 0
+        session.store(other)
+        assert testbed.query(counted, database="purged").table["n"].to_pylist() == [other.objects.num_rows]
+        session.close()
+        store.close()
+        testbed.drop("purged")

@@ -169,7 +169,8 @@ class VisitStore(Protocol):
     def purge_objects(self, time: float) -> Sequence[Operation]:
         """Delete the rows of DiaObjectLast whose ``lastDiaSourceMjdTai`` is before a time, MJD TAI.
 
-        The versions in DiaObject stay. An object that is stored again is there again.
+        The versions in DiaObject stay. An object is there again when a version is stored that is newer than those
+        that were known; a version that comes late does not bring it back.
         """
         ...
 

@@ -10,17 +10,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
 
 from skyshard.apdb.beside.duplicates import duplicates
+from skyshard.apdb.mutable.bounded_ddl import bound_waits, until_free
 from skyshard.apdb.mutable.months import HISTORY_MONTHS, drop_month
 from skyshard.apdb.mutable.mutable_database import MutableDatabase
 from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES
 from skyshard.apdb.mutable.sizes import status_of
+from skyshard.apdb.stores.gone_objects import take_out
+from skyshard.apdb.stores.mariadb_server import MARIADB
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, month_of
 from skyshard.basics.array_types import Integers
-from skyshard.basics.errors import ClusterError, UserError
+from skyshard.basics.errors import UserError
 from skyshard.db.connection import Account, Connection, connect, quote_name
 from skyshard.registry.catalog.mutable_chunks import STORED_BY, read_visible
 
@@ -28,8 +32,6 @@ UNASSOCIATED_DAYS = 14.0
 """How far back sources without object are looked for."""
 CHANGED_ROWS = 1000
 """Sources that one daytime change takes."""
-LOCK_WAIT_S, ATTEMPTS = 2, 10
-"""A rewriting of a table waits so long for visits, and they for it, and is tried so often."""
 DUPLICATE_ARCSEC = 0.5
 """Objects nearer than this are one."""
 
@@ -134,8 +136,7 @@ def _deduplicate(database: MutableDatabase, now: float, is_rehearsed: bool) -> i
     counts = _source_counts(database, sorted(set(found.values())))
     newest = f"UPDATE DiaObjectLast SET nDiaSources = {_cases(counts)} WHERE {_among(counts)}"
     ends = f"UPDATE DiaObject SET validityEndMjdTai = {now!r}e0 WHERE {_among(found)} AND validityEndMjdTai IS NULL"
-    gone = f"DELETE FROM DiaObjectLast WHERE {_among(found)}"
-    _change(database, is_rehearsed, [newest, ends, gone])
+    _change(database, is_rehearsed, [newest, ends, *take_out(MARIADB, _among(found))])
     return len(found)
 
 
@@ -159,24 +160,16 @@ def _drop(database: MutableDatabase, now: float, _: bool) -> int:
 def _compact(database: MutableDatabase, _: float, __: bool) -> int:
     for node in _nodes(database):
         with connect(database.cluster.node(node).sql, Account.ADMIN, database.database) as admin:
-            admin.execute(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}, innodb_lock_wait_timeout = {LOCK_WAIT_S}")
+            bound_waits(admin)
             for name in TABLE_NAMES:
-                _optimize(admin, node, name)
+                until_free(admin, node, name, partial(_optimize, admin, name))
     return sum(one.rows for one in status_of(database).tables)
 
 
-def _optimize(admin: Connection, node: str, table: str) -> None:
-    """Rewrite a table: visits wait for it only as long as it waits for them, so it is tried several times.
-
-    Raises:
-        ClusterError: they left it no moment (retryable).
-    """
-    for _ in range(ATTEMPTS):
-        said = admin.rows(f"OPTIMIZE NO_WRITE_TO_BINLOG TABLE {quote_name(table)}")
-        faults = [str(text) for *_, kind, text in said if str(kind).lower() == "error" or "failed" in str(text)]
-        if not faults:
-            return
-    raise ClusterError(f"{node}: table {table} is not rewritten: {faults[0]}", remedy="run it again", retryable=True)
+def _optimize(admin: Connection, table: str) -> str:
+    """Rewrite a table; why it is not, or nothing."""
+    said = admin.rows(f"OPTIMIZE NO_WRITE_TO_BINLOG TABLE {quote_name(table)}")
+    return next((str(text) for *_, kind, text in said if str(kind).lower() == "error" or "failed" in str(text)), "")
 
 
 Action = Callable[[MutableDatabase, float, bool], int]

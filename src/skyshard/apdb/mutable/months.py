@@ -1,14 +1,16 @@
 """Months of sources and forced sources, dropped in one step each: a partition goes, no row is looked at.
 
 Rules: refused while visits read the month (twelve months back from the newest store), or while rows of it are to be
-published. A drop that was interrupted is ended by the next; statements that read a table are waited for.
+published. A drop that was interrupted is ended by the next; statements that read a table are waited for, two seconds
+at a time, and others pass meanwhile.
 """
 
 from __future__ import annotations
 
 from skyshard.apdb.model import TableName
+from skyshard.apdb.mutable.bounded_ddl import change_table
 from skyshard.apdb.mutable.mutable_database import MutableDatabase
-from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES, drop_months, partition_name
+from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES, drop_months, has_month, partition_name
 from skyshard.apdb.tables.apdb_tables import MONTH_DAYS, month_of
 from skyshard.basics.errors import UserError
 from skyshard.db.connection import Account, Connection, connect, quote_name
@@ -30,7 +32,7 @@ def drop_month(database: MutableDatabase, month: int, *, force: bool = False) ->
     gone = 0
     for node in sorted(set(database.placed().values())):
         with connect(database.cluster.node(node).sql, Account.ADMIN, database.database) as admin:
-            gone += sum(_dropped(admin, name, month) for name in DROPPED_TABLES)
+            gone += sum(_dropped(admin, node, name, month) for name in DROPPED_TABLES)
     database.forget_months([month])
     return gone
 
@@ -57,15 +59,10 @@ def _require_unread(database: MutableDatabase, month: int) -> None:
         )
 
 
-def _dropped(admin: Connection, table: TableName, month: int) -> int:
+def _dropped(admin: Connection, node: str, table: TableName, month: int) -> int:
     name = partition_name(month)
-    there = admin.value(
-        "SELECT COUNT(*) FROM information_schema.PARTITIONS "
-        "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND PARTITION_NAME = %s",
-        [table, name],
-    )
-    if not there:
+    if not has_month(admin, table, month):
         return 0
     rows = int(admin.value(f"SELECT COUNT(*) FROM {quote_name(table)} PARTITION ({quote_name(name)})"))
-    admin.execute(drop_months(table, [month]))
+    change_table(admin, node, table, drop_months(table, [month]))
     return rows

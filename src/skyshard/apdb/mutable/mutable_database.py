@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skyshard.apdb.mutable.mutable_tables import add_month, node_statements
+from skyshard.apdb.mutable.bounded_ddl import change_table
+from skyshard.apdb.mutable.mutable_tables import add_month, has_month, node_statements
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table
 from skyshard.basics.errors import UserError
 from skyshard.catalog.chunkers import chunker_of
@@ -129,7 +130,8 @@ class MutableDatabase:
             with connect(self.cluster.node(node).sql, Account.ADMIN, self.database) as admin:
                 for month in missing:
                     for name in names:
-                        admin.execute(add_month(name, month))
+                        if not has_month(admin, name, month):
+                            change_table(admin, node, name, add_month(name, month))
                     self._months.add((node, month))
 
     def forget_months(self, months: Iterable[int]) -> None:

@@ -17,13 +17,11 @@ from skyshard.catalog.ddl import create_table
 from skyshard.catalog.engines import TableEngine
 from skyshard.catalog.layout import Layout, Role, TableLayout
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table
-from skyshard.db.connection import quote_name
-from skyshard.registry.catalog.mutable_chunks import STORED_BY
+from skyshard.db.connection import Connection, quote_name
+from skyshard.registry.catalog.mutable_chunks import GONE_OBJECTS, LAST_VERSION, STORED_BY
 from skyshard.rowimage.sqltype import parse_type
 
 MONTH = "month"
-NODE_STORES = "NodeStores"
-"""On each node: which parts of stores it has, written in the transaction that writes their rows."""
 DROPPED_TABLES: tuple[TableName, ...] = ("DiaSource", "DiaForcedSource")
 """The tables whose months are dropped; DiaObject keeps every version."""
 _NO_MONTH = -(2**31)
@@ -55,11 +53,13 @@ def node_table(name: TableName) -> Table:
 def node_statements(layout: Layout) -> list[str]:
     """The statements that make the tables of a database on a node; no-ops where they are."""
     made = [_create(node_table(name), layout.table_engine, apdb_table(name).is_monthly) for name in TABLE_NAMES]
-    stores = (
-        f"CREATE TABLE IF NOT EXISTS {quote_name(NODE_STORES)} (visit BIGINT NOT NULL, detector INT NOT NULL, "
-        f"{STORED_BY} BIGINT NOT NULL, PRIMARY KEY (visit, detector)) ENGINE=InnoDB DEFAULT CHARSET=latin1"
+    engine = layout.table_engine
+    gone = (
+        f"CREATE TABLE IF NOT EXISTS {quote_name(GONE_OBJECTS)} (`diaObjectId` BIGINT NOT NULL PRIMARY KEY, "
+        f"{quote_name(LAST_VERSION)} DOUBLE NOT NULL) ENGINE={engine.sql_name} DEFAULT CHARSET=latin1"
+        f"{engine.options(has_blob=False)}"
     )
-    return [*made, stores]
+    return [*made, gone]
 
 
 def _create(table: Table, engine: TableEngine, is_monthly: bool) -> str:
@@ -95,6 +95,16 @@ def _partition(month: int) -> str:
 def add_month(name: TableName, month: int) -> str:
     """The statement that gives a table a month; a no-op where it has it."""
     return f"ALTER TABLE {quote_name(name)} ADD PARTITION IF NOT EXISTS ({_partition(month)})"
+
+
+def has_month(connection: Connection, name: TableName, month: int) -> bool:
+    """Whether a table has a month: asked first, for even a change that changes nothing waits for all who use it."""
+    there = connection.value(
+        "SELECT COUNT(*) FROM information_schema.PARTITIONS "
+        "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND PARTITION_NAME = %s",
+        [name, partition_name(month)],
+    )
+    return bool(there)
 
 
 def drop_months(name: TableName, months: Iterable[int]) -> str:

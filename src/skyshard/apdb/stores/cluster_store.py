@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 
 from skyshard.apdb.model import Operation, TableName, TableSize
+from skyshard.apdb.mutable.bounded_ddl import change_table
 from skyshard.apdb.mutable.mutable_database import MutableDatabase
 from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES, drop_months
 from skyshard.apdb.mutable.sizes import status_of
 from skyshard.apdb.stores.cluster_session import ClusterSession
-from skyshard.apdb.stores.ledger import purge_objects
+from skyshard.apdb.stores.gone_objects import purge_objects
 from skyshard.apdb.stores.mariadb_server import MARIADB, MariaDbServer
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.scratch_images import ScratchImages
@@ -103,7 +104,7 @@ class ClusterStore:
         for one in sizes:
             gone = [month for month in one.months if month < month_of(time)]
             if gone:
-                spent = self._as_admin(one.node, drop_months(one.table, gone))
+                spent = self._change(one.node, one.table, drop_months(one.table, gone))
                 operations.append(spent.operation(one.table, "drop"))
         self._database.forget_months({month for one in sizes for month in one.months if month < month_of(time)})
         return operations
@@ -124,10 +125,10 @@ class ClusterStore:
     def close(self) -> None:
         self._pool.shutdown()
 
-    def _as_admin(self, node: str, sql: str) -> Spent:
+    def _change(self, node: str, table: TableName, sql: str) -> Spent:
         begun = time.perf_counter()
         with connect(self._database.cluster.node(node).sql, Account.ADMIN, self._database.database) as admin:
-            admin.execute(sql)
+            change_table(admin, node, table, sql)
         return Spent(0, 0, time.perf_counter() - begun, 0.0)
 
 

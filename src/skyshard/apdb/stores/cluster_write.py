@@ -17,7 +17,7 @@ from skyshard.apdb.stores.shards import Shards
 from skyshard.apdb.stores.sql_dialect import INSERT
 from skyshard.apdb.stores.sql_server import Spent, SqlServer
 from skyshard.apdb.stores.stored_tables import CHUNK, StoredTable
-from skyshard.apdb.stores.tile_writes import look_up, write_objects
+from skyshard.apdb.stores.tile_writes import look_up, look_up_gone, write_objects
 from skyshard.basics.array_types import Flags, Integers
 
 
@@ -55,7 +55,7 @@ def write_parts(
             if is_mine.any():
                 objects = content.objects.filter(pa.array(is_mine))
                 operations.extend(write_objects(server, shape, objects, _some(homes, is_mine), store_id))
-                written.new[node] = content.objects.filter(pa.array(is_mine & ~homes.is_known))
+                written.new[node] = content.objects.filter(pa.array(is_mine & homes.is_new))
         operations.extend([_commit(server) for server in servers.values()])
     except BaseException:
         for server in servers.values():
@@ -71,7 +71,9 @@ def _homes(
         nothing = np.empty(0, np.int64)
         return Homes(nothing, nothing, np.empty(0, np.bool_), np.empty(0, np.bool_))
     known = [look_up(server, shape, objects, operations) for server in servers.values()]
-    return find_homes(objects, pa.concat_tables([HOME_SCHEMA.empty_table(), *known]), shape.cells, shape.drift_deg)
+    found = pa.concat_tables([HOME_SCHEMA.empty_table(), *known])
+    gone = pa.concat_tables(look_up_gone(server, objects, found) for server in servers.values())
+    return find_homes(objects, found, shape.cells, shape.drift_deg, gone)
 
 
 def _nodes(shards: Shards, chunk_ids: Integers) -> Integers:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from skyshard.apdb.model import Operation, TileRows, VisitId
+from skyshard.apdb.model import TileRows, VisitId
 from skyshard.apdb.stores.sql_dialect import Dialect, double
 from skyshard.apdb.stores.sql_server import SqlServer
 from skyshard.apdb.stores.stored_tables import LEDGER
@@ -70,10 +70,3 @@ def stored_tiles(server: SqlServer) -> pa.Table:
     named = server.dialect.named
     tiles, _ = server.fetch(f"SELECT {named('visit')}, {named('detector')} FROM {named(LEDGER)}", TILES_SCHEMA)
     return tiles
-
-
-def purge_objects(server: SqlServer, time: float) -> Operation:
-    """Delete rows of DiaObjectLast without a detection since a time."""
-    named = server.dialect.named
-    spent = server.run(f"DELETE FROM {named('DiaObjectLast')} WHERE {named('lastDiaSourceMjdTai')} < {double(time)}")
-    return spent.operation("DiaObjectLast", "delete")

@@ -7,6 +7,7 @@ Engines without transactions are refused: a writer that is killed would leave ha
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from skyshard.apdb.model import Operation, TableName, TableSize
-from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES, add_month, drop_months, month_named, partition_name
-from skyshard.apdb.stores.ledger import create_ledger, purge_objects, stored_tiles
+from skyshard.apdb.mutable.bounded_ddl import change_table
+from skyshard.apdb.mutable.mutable_tables import (
+    DROPPED_TABLES,
+    add_month,
+    drop_months,
+    has_month,
+    month_named,
+    partition_name,
+)
+from skyshard.apdb.stores.gone_objects import create_gone, purge_objects
+from skyshard.apdb.stores.ledger import create_ledger, stored_tiles
 from skyshard.apdb.stores.mariadb_server import MARIADB, MariaDbServer
 from skyshard.apdb.stores.owned_server import take_folder
 from skyshard.apdb.stores.region_reads import StoreShape
@@ -92,24 +102,25 @@ class MariaDbStore:
             return
         with self._lock, connect(self._server.endpoint, Account.ADMIN, DATABASE) as admin:
             for name in TABLE_NAMES:
-                if apdb_table(name).is_monthly:
-                    admin.execute(add_month(name, month))
+                if apdb_table(name).is_monthly and not has_month(admin, name, month):
+                    change_table(admin, self.name, name, add_month(name, month))
             self._months.add(month)
 
-    def drop_before(self, time: float) -> Sequence[Operation]:
+    def drop_before(self, before: float) -> Sequence[Operation]:
         operations: list[Operation] = []
-        with self._lock, connect(self._server.endpoint, Account.ADMIN, DATABASE) as admin, self._session() as server:
+        with self._lock, connect(self._server.endpoint, Account.ADMIN, DATABASE) as admin:
             for name in DROPPED_TABLES:
                 parts = admin.rows(
                     "SELECT PARTITION_NAME, TABLE_ROWS FROM information_schema.PARTITIONS "
                     f"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {quote_text(name)}"
                 )
                 months = {month_named(str(part)): int(rows or 0) for part, rows in parts}
-                gone = [month for month in months if month is not None and month < month_of(time)]
+                gone = [month for month in months if month is not None and month < month_of(before)]
                 if gone:
-                    spent = server.run(drop_months(name, gone))
+                    begun = time.perf_counter()
+                    change_table(admin, self.name, name, drop_months(name, gone))
                     rows = sum(months[month] for month in gone)
-                    operations.append(Spent(rows, 0, spent.server_s, 0.0).operation(name, "drop"))
+                    operations.append(Spent(rows, 0, time.perf_counter() - begun, 0.0).operation(name, "drop"))
                 self._months -= set(gone)
         return operations
 
@@ -159,6 +170,7 @@ class MariaDbStore:
             for table in self._shape.tables.values():
                 admin.execute(create_mariadb(table, options))
             admin.execute(f"{create_ledger(MARIADB)} {options}")
+            admin.execute(f"{create_gone(MARIADB)} {options}")
             admin.execute(f"CREATE TABLE IF NOT EXISTS StoreFacts (kept TEXT NOT NULL) {options}")
             kept = admin.rows("SELECT kept FROM StoreFacts")
             if kept:

@@ -36,9 +36,19 @@ class Homes(NamedTuple):
     is_known: Flags
     """The object has a row in DiaObjectLast."""
 
+    @property
+    def is_new(self) -> Flags:
+        """It has none, and gets one: it was never there, or was taken out before this version."""
+        return np.asarray(~self.is_known & self.is_newest)
 
-def find_homes(objects: pa.Table, known: pa.Table, cells: SkyCells, drift_deg: float) -> Homes:
+
+def find_homes(
+    objects: pa.Table, known: pa.Table, cells: SkyCells, drift_deg: float, gone: pa.Table | None = None
+) -> Homes:
     """Homes of new versions, given the rows of DiaObjectLast of those objects that have one (:data:`HOME_SCHEMA`).
+
+    Args:
+        gone: objects that were taken out of it, with the version that was their newest (``gone_objects``).
 
     Raises:
         UserError: an object that has moved farther out of its home than a store allows.
@@ -56,6 +66,11 @@ def find_homes(objects: pa.Table, known: pa.Table, cells: SkyCells, drift_deg: f
         is_newest = ~is_known | (since > known["validityStartMjdTai"].to_numpy()[at])
         chunk_ids = np.where(is_known, known[CHUNK].to_numpy()[at], chunk_ids)
         sub_chunk_ids = np.where(is_known, known[SUB_CHUNK].to_numpy()[at], sub_chunk_ids)
+    if gone is not None and gone.num_rows:
+        gone = gone.sort_by("diaObjectId")
+        gone_ids, until = (column.to_numpy() for column in gone.columns)
+        at = np.minimum(np.searchsorted(gone_ids, ids), len(gone_ids) - 1)
+        is_newest &= is_known | (gone_ids[at] != ids) | (since > until[at])
     is_away = np.flatnonzero((chunk_ids != located) | (sub_chunk_ids != sub_located))
     _check_drift(ids, ra, dec, chunk_ids, sub_chunk_ids, is_away.tolist(), cells, drift_deg)
     return Homes(chunk_ids, sub_chunk_ids, is_newest, is_known)

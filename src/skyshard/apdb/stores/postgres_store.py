@@ -11,12 +11,14 @@ import pyarrow as pa
 
 from skyshard.apdb.model import Operation, TableName, TableSize
 from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES, month_named, partition_name
-from skyshard.apdb.stores.ledger import create_ledger, purge_objects, stored_tiles, transaction
+from skyshard.apdb.stores.gone_objects import create_gone, purge_objects
+from skyshard.apdb.stores.ledger import create_ledger, stored_tiles, transaction
 from skyshard.apdb.stores.owned_server import take_folder
 from skyshard.apdb.stores.postgres_process import PostgresProcess
 from skyshard.apdb.stores.postgres_server import POSTGRES, PostgresServer
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.single_session import SingleSession
+from skyshard.apdb.stores.sql_server import Spent, until_through
 from skyshard.apdb.stores.store_settings import StoreSettings, check_kept, kept_text
 from skyshard.apdb.stores.stored_tables import MONTH, StoredTable
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table, month_of
@@ -72,7 +74,8 @@ class PostgresStore:
             for name in TABLE_NAMES:
                 if apdb_table(name).is_monthly:
                     part, whole = POSTGRES.named(_part(name, month)), POSTGRES.named(name)
-                    server.run(f"CREATE TABLE IF NOT EXISTS {part} PARTITION OF {whole} FOR VALUES IN ({month})")
+                    made = f"CREATE TABLE IF NOT EXISTS {part} PARTITION OF {whole} FOR VALUES IN ({month})"
+                    _change(server, made)
             self._months.add(month)
 
     def drop_before(self, time: float) -> Sequence[Operation]:
@@ -84,7 +87,7 @@ class PostgresStore:
                 for part in found["name"].to_pylist():
                     month = month_named(part.removeprefix(f"{name}_"))
                     if month is not None and month < month_of(time):
-                        operations.append(server.run(f"DROP TABLE {POSTGRES.named(part)}").operation(name, "drop"))
+                        operations.append(_change(server, f"DROP TABLE {POSTGRES.named(part)}").operation(name, "drop"))
                         self._months.discard(month)
         return operations
 
@@ -127,8 +130,18 @@ class PostgresStore:
                 'CREATE TABLE "StoreFacts" ("kept" TEXT NOT NULL)',
                 f"INSERT INTO \"StoreFacts\" VALUES ('{text}')",
             ]
-            for statement in (*made, create_ledger(POSTGRES), *facts):
+            for statement in (*made, create_ledger(POSTGRES), create_gone(POSTGRES), *facts):
                 server.run(statement)
+
+
+def _change(server: PostgresServer, statement: str) -> Spent:
+    """Change a table that others use: wait for them two seconds at a time, for all who come later wait behind it.
+
+    Raises:
+        ClusterError: they left it no moment (retryable).
+    """
+    server.run("SET lock_timeout = '2s'")
+    return until_through(lambda: server.run(statement))
 
 
 def create_postgres(table: StoredTable) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from skyshard.apdb.model import Operation, Reading
+from skyshard.apdb.stores.gone_objects import still_there
 from skyshard.apdb.stores.region_reads import StoreShape, Wanted, read_wanted
 from skyshard.apdb.stores.sky_cells import CellRange
 from skyshard.apdb.stores.sql_dialect import among, select_rows
@@ -54,6 +55,8 @@ def _versions_before(
     }
     seen = visible.condition(dialect.named(STORED_BY))
     those = among(dialect, "diaObjectId", hidden["diaObjectId"].to_pylist())
-    sql = select_rows(dialect, shape.tables["DiaObject"], hidden.schema.names, sorted(places), (those, seen))
+    sql = select_rows(
+        dialect, shape.tables["DiaObject"], hidden.schema.names, sorted(places), (those, seen, still_there(dialect))
+    )
     rows, spent = server.fetch(sql, hidden.schema)
     return newest_versions(rows), spent.operation("DiaObject", "select")

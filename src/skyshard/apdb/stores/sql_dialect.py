@@ -53,11 +53,15 @@ class Dialect:
 
     def update_all(self, table: StoredTable) -> str:
         """Behind an INSERT: a row that is there takes the values of the new one."""
-        mine = [field.name for field in table.schema]
+        return self.update(table.unique, [field.name for field in table.schema])
+
+    def update(self, key: Sequence[str], columns: Sequence[str]) -> str:
+        """Behind an INSERT: a row of the same key takes the new values of some columns."""
+        names = [self.named(name) for name in columns]
         if self.name == "MariaDB":
-            return "ON DUPLICATE KEY UPDATE " + ", ".join(f"{self.named(n)}=VALUES({self.named(n)})" for n in mine)
-        taken = ", ".join(f"{self.named(name)}=excluded.{self.named(name)}" for name in mine)
-        return f"ON CONFLICT ({self.listed(table.unique)}) DO UPDATE SET {taken}"
+            return "ON DUPLICATE KEY UPDATE " + ", ".join(f"{name}=VALUES({name})" for name in names)
+        taken = ", ".join(f"{name}=excluded.{name}" for name in names)
+        return f"ON CONFLICT ({self.listed(key)}) DO UPDATE SET {taken}"
 
 
 def select_rows(

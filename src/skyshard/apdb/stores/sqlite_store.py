@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from skyshard.apdb.model import Operation, TableName, TableSize
-from skyshard.apdb.stores.ledger import create_ledger, purge_objects, stored_tiles, transaction
+from skyshard.apdb.stores.gone_objects import create_gone, purge_objects
+from skyshard.apdb.stores.ledger import create_ledger, stored_tiles, transaction
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.single_session import SingleSession
 from skyshard.apdb.stores.sql_dialect import Dialect
@@ -109,7 +110,8 @@ def create_statements(dialect: Dialect, shape: StoreShape) -> list[str]:
     ]
     facts = [f"CREATE TABLE {dialect.named('StoreFacts')} ({dialect.named('kept')} TEXT NOT NULL)"]
     return [
-        *made, *indexes, create_ledger(dialect), *facts, f"INSERT INTO {dialect.named('StoreFacts')} VALUES ('{kept}')",
+        *made, *indexes, create_ledger(dialect), create_gone(dialect), *facts,
+        f"INSERT INTO {dialect.named('StoreFacts')} VALUES ('{kept}')",
     ]  # fmt: skip
 
 

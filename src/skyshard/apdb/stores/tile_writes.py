@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
 from skyshard.apdb.model import Operation
+from skyshard.apdb.stores.gone_objects import gone_of
 from skyshard.apdb.stores.object_homes import HOME_SCHEMA, Homes, find_homes
 from skyshard.apdb.stores.place_rows import TileContent, in_cells, placed
 from skyshard.apdb.stores.region_reads import StoreShape
@@ -22,7 +24,8 @@ def write_tile(server: SqlServer, shape: StoreShape, content: TileContent) -> li
     operations: list[Operation] = []
     if content.objects.num_rows:
         known = look_up(server, shape, content.objects, operations)
-        homes = find_homes(content.objects, known, shape.cells, shape.drift_deg)
+        gone = look_up_gone(server, content.objects, known)
+        homes = find_homes(content.objects, known, shape.cells, shape.drift_deg, gone)
         operations += write_objects(server, shape, content.objects, homes)
     history = ((shape.tables["DiaSource"], content.sources), (shape.tables["DiaForcedSource"], content.forced))
     for table, rows in history:
@@ -43,6 +46,12 @@ def look_up(server: SqlServer, shape: StoreShape, objects: pa.Table, operations:
     return known
 
 
+def look_up_gone(server: SqlServer, objects: pa.Table, known: pa.Table) -> pa.Table:
+    """Those of the objects without a row in DiaObjectLast that had one."""
+    ids = objects["diaObjectId"].to_numpy()
+    return gone_of(server, ids[~np.isin(ids, known["diaObjectId"].to_numpy())].tolist())
+
+
 def write_objects(
     server: SqlServer, shape: StoreShape, objects: pa.Table, homes: Homes, stored_by: int = 0
 ) -> list[Operation]:
@@ -55,7 +64,7 @@ def write_objects(
     versions = in_cells(history, objects, homes.chunk_ids, homes.sub_chunk_ids, stored_by)
     operations = [server.insert(history, versions, INSERT).operation(history.name, "insert")]
     newest = in_cells(last, objects, homes.chunk_ids, homes.sub_chunk_ids, stored_by)
-    new, newer = (newest.filter(pa.array(one)) for one in (~homes.is_known, homes.is_known & homes.is_newest))
+    new, newer = (newest.filter(pa.array(one)) for one in (homes.is_new, homes.is_known & homes.is_newest))
     if newer.num_rows:
         operations += upsert(server, shape, newer)
     if new.num_rows:

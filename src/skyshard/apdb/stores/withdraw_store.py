@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from skyshard.apdb.stores.gone_objects import still_there
 from skyshard.apdb.stores.ledger import transaction
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.sql_dialect import INSERT, among, double
@@ -47,7 +48,7 @@ def _withdraw_objects(server: SqlServer, shape: StoreShape, entry: Entry, mine: 
     server.run(f"DELETE {newest}")
     if gone.num_rows:
         listed = dialect.listed(last.schema.names)
-        again = among(dialect, "diaObjectId", gone["diaObjectId"].to_pylist())
+        again = f"{among(dialect, 'diaObjectId', gone['diaObjectId'].to_pylist())} AND {still_there(dialect)}"
         versions, _ = server.fetch(f"SELECT {listed} FROM {dialect.named('DiaObject')} WHERE {again}", last.schema)
         if versions.num_rows:
             try:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from skyshard.catalog.schema import CHUNK_COLUMN
 from skyshard.db.connection import quote_name as quoted
-from skyshard.registry.catalog.mutable_chunks import STORED_BY, Visible
+from skyshard.registry.catalog.mutable_chunks import GONE_OBJECTS, LAST_VERSION, STORED_BY, Visible
 from skyshard.registry.catalog.published_catalog import CatalogTable
 
 _WORD = secrets.token_hex(6)
@@ -54,9 +54,11 @@ def _versions_before(database: str, name: str, table: CatalogTable, columns: str
     listed = ", ".join(f"v.{column.strip()}" for column in columns.split(","))
     seen = mark.join(("(", ")"))
     hidden = f"SELECT {key} FROM {name} WHERE {here} AND NOT {seen}"
+    gone = f"{quoted(database)}.{quoted(GONE_OBJECTS)} AS g"
+    later = f"NOT EXISTS (SELECT 1 FROM {gone} WHERE g.{key} = h.{key} AND g.{quoted(LAST_VERSION)} >= h.{time})"
     newest = (
-        f"SELECT {key}, MAX({time}) AS newest FROM {history} WHERE {here} AND {seen} AND {key} IN ({hidden}) "
-        f"GROUP BY {key}"
+        f"SELECT {key}, MAX({time}) AS newest FROM {history} AS h WHERE {here} AND {seen} AND {key} IN ({hidden}) "
+        f"AND {later} GROUP BY {key}"
     )
     same = f"v.{here} AND v.{key} = n.{key} AND v.{time} = n.newest"
     return f"SELECT {listed} FROM ({newest}) AS n JOIN {history} AS v ON {same}"

@@ -17,6 +17,8 @@ from skyshard.registry.stored.store import Store
 
 PLACED_CHUNKS = "PlacedChunks"
 TILE_STORES = "TileStores"
+GONE_OBJECTS, LAST_VERSION = "GoneObjects", "lastVersion"
+"""Of each node: objects that were taken out of the table of newest versions, and when their newest one began."""
 STORED_BY = "storedBy"
 """Column of every row on the nodes: the store that wrote it last."""
 EXPECTED_ROWS = 1000

@@ -20,11 +20,11 @@ def test_the_newest_versions_are_not_parted_by_month() -> None:
 
 
 def test_tables_have_the_engine_of_the_layout_and_a_partition_a_month() -> None:
-    """The tables of visits; what says which stores a node has is always transactional."""
-    *tables, stores = node_statements(LAYOUT)
-    assert all("ENGINE=Aria" in text for text in tables)
+    """The tables of visits; what says which objects are gone is changed with them, so its engine is theirs."""
+    *tables, gone = node_statements(LAYOUT)
+    assert all("ENGINE=Aria" in text for text in (*tables, gone))
     assert [("PARTITION BY LIST" in text) for text in tables] == [True, False, True, True]
-    assert "ENGINE=InnoDB" in stores
+    assert "`GoneObjects`" in gone
 
 
 def test_months_before_the_first_have_names_that_mariadb_takes() -> None:
