@@ -185,9 +185,8 @@ def _possible(segment: Segment, limits: Mapping[str, Limits]) -> list[bool] | No
     """By batch: whether it may have rows within the limits; None where there are none."""
     if not limits:
         return None
-    places = {column.name: place for place, column in enumerate(segment.index.columns)}
     possible = None
     for name, limit in limits.items():
-        found = segment.index.figures.may_hold(places[name], limit)
+        found = segment.index.figures.may_hold(segment.places[name], limit)
         possible = found if possible is None else possible & found
     return None if possible is None else possible.tolist()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -96,6 +97,8 @@ class Segment:
     batches: tuple[pa.RecordBatch, ...]
     first_rows: tuple[int, ...]
     """Of each batch, and the end."""
+    places: Mapping[str, int]
+    """Column → its place in the batches."""
     mapped: mmap.mmap
     address: int
     """Where the mapping begins in memory."""
@@ -121,8 +124,8 @@ class Segment:
         kinds = [column.type.arrow for column in index.columns]
         if held != index.batch_rows or reader.schema.names != names or reader.schema.types != kinds:
             raise UnreadableSegment("its rows or columns are not those of its index")
-        first = np.cumsum([0, *held]).tolist()
-        return Segment(path, len(mapped), index, batches, tuple(first), mapped, buffer.address)
+        first, places = np.cumsum([0, *held]).tolist(), {name: place for place, name in enumerate(names)}
+        return Segment(path, len(mapped), index, batches, tuple(first), places, mapped, buffer.address)
 
     def fetch(self, arrays: Sequence[pa.Array]) -> None:
         """Have the system read what is not in memory of some columns of a batch, in one go and nothing else."""
@@ -146,8 +149,8 @@ class Segment:
 
     def rows(self, first: int, count: int, names: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
         """The number of each batch that has some of these rows, and these rows of it, with some columns; no copy."""
-        places = [self.batches[0].schema.names.index(name) for name in names] if self.batches else []
-        number = int(np.searchsorted(self.first_rows, first, side="right")) - 1
+        places = [self.places[name] for name in names] if self.batches else []
+        number = bisect_right(self.first_rows, first) - 1
         while count > 0:
             batch, skip = self.batches[number], first - self.first_rows[number]
             some = min(count, batch.num_rows - skip)

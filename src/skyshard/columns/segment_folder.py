@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from collections.abc import Collection, Iterator
@@ -15,6 +16,8 @@ from skyshard.columns.segment_index import Piece, SegmentIndex, UnreadableSegmen
 
 FOLDER = "columns"
 ASIDE = ".damaged"
+FileVersion = tuple[str, int, int, int]
+"""Name, time of the last change in nanoseconds, bytes, and inode of a file."""
 
 
 def columns_folder(data: Path) -> Path:
@@ -44,6 +47,19 @@ class SegmentFolder:
     def files(self, table: str = "") -> list[Path]:
         """The files of segments, of one table or all, sorted; without drafts."""
         return sorted(self.path.glob(f"{table or '*'}/*{ENDING}"))
+
+    def versions(self, table: str) -> Iterator[FileVersion]:
+        """The files of a table's segments as they are now: no name, time, size and number is as before where one has
+        been made, replaced, written into or removed."""
+        try:
+            with os.scandir(self.path / table) as listed:
+                names = [one for one in listed if one.name.endswith(ENDING)]
+        except OSError:  # there is none
+            return
+        for one in names:
+            with suppress(OSError):  # it went meanwhile
+                about = one.stat()
+                yield one.name, about.st_mtime_ns, about.st_size, about.st_ino
 
     def aside(self) -> list[Path]:
         """The files that were set aside as damaged: nobody reads rows of them."""

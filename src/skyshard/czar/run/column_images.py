@@ -11,15 +11,14 @@ from dataclasses import dataclass, field
 
 from skyshard.cluster.node import Node
 from skyshard.columns.node_columns import ChunkImage, NodeColumns, NodeParts
-from skyshard.columns.segment_folder import SegmentFolder
+from skyshard.columns.segment_folder import FileVersion, SegmentFolder
 from skyshard.czar.run.column_source import FindReplicas
 from skyshard.registry.catalog.chunk_entries import ChunkEntries
 from skyshard.registry.catalog.published_catalog import CatalogTable
 
 Images = Mapping[int, ChunkImage]
 NO_IMAGES: Images = {}
-_Files = frozenset[tuple[str, int, int]]
-"""Name, time and size of the files of a table's segments."""
+_Files = frozenset[FileVersion]
 
 
 @dataclass(slots=True)
@@ -63,11 +62,4 @@ class ColumnImages:
 
 
 def _files_of(node: Node, database: str, table: str) -> _Files:
-    found = []
-    for path in SegmentFolder.of(node.data, database).files(table):
-        try:
-            about = path.stat()
-        except OSError:  # it went meanwhile
-            continue
-        found.append((path.name, about.st_mtime_ns, about.st_size))
-    return frozenset(found)
+    return frozenset(SegmentFolder.of(node.data, database).versions(table))

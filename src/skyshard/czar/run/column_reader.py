@@ -6,7 +6,7 @@ is ``NotByColumns``: the chunks are then read as rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -89,5 +89,6 @@ def _merged(limits: Sequence[Limits]) -> dict[str, tuple[float | None, float | N
 
 
 def _schema(table: CatalogTable, names: Sequence[str]) -> pa.Schema:
-    kinds: Mapping[str, pa.DataType] = {column.name: column.type.arrow for column in table.table.columns}
+    wanted = frozenset(names)
+    kinds = {column.name: column.type.arrow for column in table.table.columns if column.name in wanted}
     return pa.schema([(name, kinds[name]) for name in names])

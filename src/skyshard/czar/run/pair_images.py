@@ -17,7 +17,7 @@ from skyshard.cluster.node import Node
 from skyshard.columns.node_columns import ChunkImage, read_images
 from skyshard.czar.plan.chunk_template import Slot
 from skyshard.czar.plan.pair_way import FIRST, SECOND, PairSide, PairWay
-from skyshard.czar.run.column_images import ColumnImages
+from skyshard.czar.run.column_images import ColumnImages, Images
 
 READ_ERRORS = (OSError, ValueError, pa.ArrowException)
 """What a damaged or vanished image raises."""
@@ -54,27 +54,35 @@ class PairImages:
 
     def covered(self, node: Node, chunks: Sequence[int]) -> set[int]:
         """The chunks of a node whose pairs are found by columns."""
-        wanted = [(side, is_overlap) for side, is_overlap, _ in self._wanted]
-        return {
-            chunk
-            for chunk in chunks
-            if all(self._images(node, side, [chunk], is_overlap=is_overlap) is not None for side, is_overlap in wanted)
-        }
+        left = set(chunks)
+        for side, is_overlap, _ in self._wanted:
+            known, held = (
+                self._known(node, side, is_overlap=is_overlap),
+                _held(side.slots[0], chunks, is_overlap=is_overlap),
+            )
+            left -= {chunk for chunk in held if chunk not in known}
+        return left
 
     def _images(
         self, node: Node, side: PairSide, chunks: Sequence[int], *, is_overlap: bool
     ) -> list[ChunkImage] | None:
         """The images of the chunks that have rows; None where one of these has none."""
-        slot = side.slots[0]
-        names = [*_names(side), SUB_CHUNK_COLUMN]
-        known = self.images.of(node, slot.database, slot.table, names, is_overlap=is_overlap)
-        held = [chunk for chunk in chunks if _row_count(slot, chunk, is_overlap=is_overlap)]
+        known, held = (
+            self._known(node, side, is_overlap=is_overlap),
+            _held(side.slots[0], chunks, is_overlap=is_overlap),
+        )
         return [known[chunk] for chunk in held] if all(chunk in known for chunk in held) else None
 
+    def _known(self, node: Node, side: PairSide, *, is_overlap: bool) -> Images:
+        slot, names = side.slots[0], [*_names(side), SUB_CHUNK_COLUMN]
+        return self.images.of(node, slot.database, slot.table, names, is_overlap=is_overlap)
 
-def _row_count(slot: Slot, chunk: int, *, is_overlap: bool) -> int:
-    entry = slot.table.chunks.get(chunk)
-    return 0 if entry is None else entry.overlap_rows if is_overlap else entry.rows
+
+def _held(slot: Slot, chunks: Sequence[int], *, is_overlap: bool) -> list[int]:
+    """The chunks that have rows of a table, or of its overlap."""
+    table = slot.table.chunks
+    rows = table.overlap_rows_of(chunks) if is_overlap else table.rows_of(chunks)
+    return [chunk for chunk, count in zip(chunks, rows.tolist(), strict=True) if count]
 
 
 def _names(side: PairSide) -> list[str]:

@@ -7,7 +7,7 @@ no other node holds. No I/O.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from skyshard.basics.errors import ClusterError, NoRoom
 from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.run.pull_reader import Failure
 from skyshard.db.connection import is_gone
+from skyshard.registry.stored.entry_columns import Numbers
 
 WHOLE = -1
 """Stands for the chunk of a pull that reads regular tables, which are whole on every node."""
@@ -32,46 +33,54 @@ class ReplicaChoice:
         self._failures: Counter[str] = Counter()
         self._errors: list[ClusterError] = []
         self._pull = pull
-        self._known: dict[tuple[str, ...], list[str]] = {}
 
     def assign(self, chunks: Sequence[int]) -> tuple[dict[str, list[int]], list[int]]:
         """Node → chunks to read there, and the chunks that no node can read."""
+        which, nodes = self._holders(chunks)
+        if not self._failures and all(len(one) == 1 for one in nodes):
+            return _by_number(chunks, which, [one for (one,) in nodes]), []
+        choices = [self._to_be_asked(one) for one in nodes]
         load = dict.fromkeys(self._nodes, 0)
         assigned: dict[str, list[int]] = {}
         lost = []
-        for chunk, (holders, rows) in zip(chunks, self._holders(chunks), strict=True):
-            node = holders[0] if holders else ""
-            if len(holders) != 1 or self._failures:
-                least = min((self._failures[one] for one in holders), default=2)
-                if least >= 2:
-                    lost.append(chunk)
-                    continue
-                node = min((one for one in holders if self._failures[one] == least), key=load.__getitem__)
+        for chunk, number, rows in zip(chunks, which.tolist(), self._rows(chunks).tolist(), strict=True):
+            choice = choices[number]
+            if not choice:
+                lost.append(chunk)
+                continue
+            node = choice[0] if len(choice) == 1 else min(choice, key=load.__getitem__)
             load[node] += rows + 1
             assigned.setdefault(node, []).append(chunk)
         return assigned, lost
 
+    def _to_be_asked(self, holders: Sequence[str]) -> list[str]:
+        """Those of the holders that failed least; none where all failed twice."""
+        least = min((self._failures[one] for one in holders), default=2)
+        return [one for one in holders if self._failures[one] == least] if least < 2 else []
+
     def holders(self) -> set[str]:
         """The nodes that hold any of the chunks."""
-        return {node for holders, _ in self._holders(self.chunks) for node in holders}
+        return set[str]().union(*self._holders(self.chunks)[1])
 
-    def _holders(self, chunks: Sequence[int]) -> Iterator[tuple[list[str], int]]:
-        """Of each chunk the nodes that hold all of its tables, and the rows of these."""
+    def _rows(self, chunks: Sequence[int]) -> Numbers:
+        found: Numbers = sum((table.rows_of(chunks) for table in self._tables), np.zeros(len(chunks), np.int64))
+        return found if self._pull.chunks is not None else np.zeros(len(chunks), np.int64)
+
+    def _holders(self, chunks: Sequence[int]) -> tuple[Numbers, list[list[str]]]:
+        """Of each chunk a number, and by number the nodes that hold all of its tables."""
         if self._pull.chunks is None:
             turn = hash(self._pull.template.rest) % max(1, len(self._nodes))
-            yield from [([*self._nodes[turn:], *self._nodes[:turn]], 0)] * len(chunks)
-            return
-        rows = [table.rows_of(chunks) for table in self._tables]
-        nodes = zip(*(table.nodes_of(chunks) for table in self._tables), strict=True)
-        for sets, count in zip(nodes, np.sum(rows, axis=0).tolist(), strict=True):
-            first, *others = [held for held in sets if held is not None]
-            serving = self._serving(first)
-            yield [node for node in serving if all(node in held for held in others)] if others else serving, count
+            return np.zeros(len(chunks), np.int64), [[*self._nodes[turn:], *self._nodes[:turn]]]
+        numbers, held = zip(*(table.holders_of(chunks) for table in self._tables), strict=True)
+        sets, which = np.unique(np.stack(numbers), axis=1, return_inverse=True)
+        return which.ravel(), [
+            self._serving([one[number] for one, number in zip(held, each, strict=True)]) for each in sets.T.tolist()
+        ]
 
-    def _serving(self, nodes: tuple[str, ...]) -> list[str]:
-        if nodes not in self._known:
-            self._known[nodes] = [node for node in nodes if node in self._there]
-        return self._known[nodes]
+    def _serving(self, held: Sequence[tuple[str, ...] | None]) -> list[str]:
+        """The nodes that serve and hold all tables that are there."""
+        first, *others = [nodes for nodes in held if nodes is not None]
+        return [node for node in first if node in self._there and all(node in nodes for nodes in others)]
 
     def failed(self, failures: Sequence[Failure]) -> list[int]:
         """Take failures in; returns the chunks that are still to be read."""
@@ -99,3 +108,14 @@ class ReplicaChoice:
             remedy="see `skyshard cluster status`; --allow-partial answers from the other chunks",
             retryable=True,
         ) from self._errors[-1]
+
+
+def _by_number(chunks: Sequence[int], which: Numbers, names: Sequence[str]) -> dict[str, list[int]]:
+    """Chunks, in their order, by the name that stands for the number of each.
+
+    >>> _by_number([5, 6, 7, 8], np.array([1, 0, 1, 2]), ["a", "b", "b"])
+    {'b': [5, 7, 8], 'a': [6]}
+    """
+    numbers, first = np.fromiter(chunks, np.int64, len(chunks)), {name: place for place, name in enumerate(names)}
+    same = np.array([first[name] for name in names])[which]
+    return {names[number]: numbers[same == number].tolist() for number in dict.fromkeys(same.tolist())}

@@ -111,6 +111,20 @@ class ChunkEntries(Mapping[int, ChunkEntry]):
             found[at] = self._nodes(start, end)
         return found
 
+    def holders_of(self, chunks: Sequence[int]) -> tuple[Numbers, list[tuple[str, ...] | None]]:
+        """The same for many chunks: of each a number, and what stands for the numbers.
+
+        >>> one = ChunkEntries.of({chunk: ChunkEntry(1, 0, ("b", "a")[chunk % 2 :]) for chunk in range(4)})
+        >>> numbers, held = one.holders_of([3, 2, 1, 9])
+        >>> [held[number] for number in numbers]
+        [('a',), ('b', 'a'), ('a',), None]
+        """
+        there, places = self._places(chunks)
+        numbers, held = self._held if len(there) else (_NONE, [])
+        found = np.full(len(chunks), len(held), np.int64)
+        found[there] = numbers[places]
+        return found, [*held, None]
+
     def _place(self, chunk: int | np.integer[Any]) -> int | None:
         numbers = self._columns.chunk
         place = int(numbers.searchsorted(chunk))
@@ -136,6 +150,17 @@ class ChunkEntries(Mapping[int, ChunkEntry]):
         names = self._columns.nodes
         found = tuple([names[place] for place in self._holders[start:end]])
         return self._node_sets.setdefault(found, found)
+
+    @locked_property
+    def _held(self) -> tuple[Numbers, list[tuple[str, ...]]]:
+        """A number for the nodes of each place, and the nodes by number."""
+        one, counts = self._columns, np.diff(self._columns.first_holder)
+        filled = np.full((len(self), int(counts.max())), -1, np.int64)
+        filled[np.arange(filled.shape[1]) < counts[:, None]] = one.holders
+        first, numbers = np.unique(filled, axis=0, return_index=True, return_inverse=True)[1:]
+        ends = one.first_holder[first + 1].tolist()
+        held = [self._nodes(*ends) for ends in zip(one.first_holder[first].tolist(), ends, strict=True)]
+        return numbers.ravel(), held
 
     @locked_property
     def _holders(self) -> list[int]:
