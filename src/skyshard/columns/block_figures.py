@@ -98,7 +98,7 @@ def block_checksum(array: pa.Array) -> int:
     rows, buffers = len(array), array.buffers()
     digest = xxhash.xxh3_64()
     if array.null_count:
-        digest.update(np.packbits(_valid_bits(buffers[0], rows), bitorder="little").data)
+        digest.update(_whole_bits(buffers[0], rows).data)
     if is_bytes(array.type):
         if rows:
             kind: Any = np.int64 if is_large(array.type) else np.int32
@@ -123,8 +123,14 @@ def _first_offset(array: pa.Array) -> int:
     return int(np.frombuffer(array.buffers()[1], kind)[0])
 
 
-def _valid_bits(buffer: pa.Buffer, rows: int) -> NDArray[np.uint8]:
-    return np.unpackbits(np.frombuffer(buffer, np.uint8), count=rows, bitorder="little")
+def _whole_bits(buffer: pa.Buffer, rows: int) -> NDArray[np.uint8]:
+    """The bytes of so many bits; those behind the last are 0."""
+    held = np.frombuffer(buffer, np.uint8, -(-rows // 8))
+    if not rows % 8:
+        return held
+    held = held.copy()
+    held[-1] &= (1 << rows % 8) - 1
+    return held
 
 
 def _figures(array: pa.Array) -> tuple[float, float, int, int, int]:
@@ -144,8 +150,18 @@ def _range(array: pa.Array) -> tuple[float, float, int]:
 
 
 def _range_of_plain(array: pa.Array) -> tuple[float, float, int]:
-    """The same of numbers, at least one of which is not NULL; NumPy takes a fifth of Arrow's time."""
-    values, valid = values_of(array, array.type.to_pandas_dtype()), validity_bytes(array)
+    """The same of numbers, at least one of which is not NULL; NumPy takes a fifth of Arrow's time.
+
+    Where a NULL's cell has the least or greatest number, as 0 among positive ones, cells are told apart, which takes
+    four times as long.
+    """
+    values = values_of(array, array.type.to_pandas_dtype())
+    least, greatest = int(values.argmin()), int(values.argmax())
+    if array.null_count == 0 or (_is_valid(array, least) and _is_valid(array, greatest)):
+        low, high = values[least], values[greatest]
+        if low == low:  # no NaN
+            return _outwards(low.item(), -np.inf), _outwards(high.item(), np.inf), 0
+    valid = validity_bytes(array)
     some = values if valid is None else np.where(valid, values, values[np.argmax(valid)])
     low, high = some.min(), some.max()
     if low == low:  # no NaN
@@ -154,6 +170,11 @@ def _range_of_plain(array: pa.Array) -> tuple[float, float, int]:
     rest = values[~is_nan if valid is None else ~is_nan & (valid != 0)]
     nans = int(is_nan.sum())
     return (float(rest.min()), float(rest.max()), nans) if len(rest) else (np.inf, -np.inf, nans)
+
+
+def _is_valid(array: pa.Array, row: int) -> bool:
+    place = array.offset + row
+    return bool(memoryview(array.buffers()[0])[place >> 3] >> (place & 7) & 1)
 
 
 def _outwards(value: Any, side: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -23,9 +24,10 @@ from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.columns.segment_index import Piece, SegmentIndex
 from skyshard.db.connection import Connection, quote_name
 from skyshard.db.server_errors import is_passing
+from skyshard.node.columns.column_orders import SEGMENT_BYTES
 from skyshard.node.messages import ColumnsOrder, ImagedTable, MadeColumns
 from skyshard.node.read.read_table import select_batches
-from skyshard.node.read.record_groups import mapped_records, record_groups
+from skyshard.node.read.record_groups import GROUP_BYTES, RecordGroup, mapped_records, record_groups
 from skyshard.node.server.scratch_tables import scratch_table
 from skyshard.node.server.server_files import ServerFiles
 from skyshard.rowimage.digest import RowDigest, digest
@@ -42,6 +44,7 @@ class _Rows:
     """The rows of the tables that are good, in the order of the tables."""
 
     records: list[Records] = field(default_factory=list)
+    """Of one table or of several, one after the other."""
     batches: list[pa.Table] = field(default_factory=list)
     """Instead of records where a table has BLOBs: the columns that are written."""
     tables: list[ImagedTable] = field(default_factory=list)
@@ -126,15 +129,21 @@ def _from_files(connection: Connection, data: ServerFiles, order: ColumnsOrder, 
 def _take_files(data: ServerFiles, order: ColumnsOrder, rows: _Rows) -> None:
     layout, waiting = RecordLayout.of(order.table), iter(order.tables)
     files = [data.data_file(order.database, one.name) for one in order.tables]
-    for group in record_groups(files, layout):
-        digests = [None] * len(group.counts) if order.is_known else group.digests(len(layout.slots))
-        for records, found in zip(group.each, digests, strict=True):
-            one, live = next(waiting), live_records(records, layout)
-            if found is None and len(live) == one.rows:
-                rows.tables.append(one)
-                rows.records.append(live)
-            elif rows.is_right(one, found or digest_records(live, layout)):
-                rows.records.append(live)
+    for group in record_groups(files, layout, SEGMENT_BYTES if order.is_known else GROUP_BYTES):
+        tables = tuple(islice(waiting, len(group.counts)))
+        if order.is_known and _is_as_ordered(group, tables):
+            rows.tables += tables
+            rows.records.append(group.records)
+            continue
+        for one, records, found in zip(tables, group.each, group.digests(len(layout.slots)), strict=True):
+            if rows.is_right(one, found):
+                rows.records.append(live_records(records, layout))
+
+
+def _is_as_ordered(group: RecordGroup, tables: Sequence[ImagedTable]) -> bool:
+    """Whether no row is deleted, and each table has as many as the registry says."""
+    counts = [one.rows for one in tables]
+    return counts == list(group.counts) and len(live_records(group.records, group.layout)) == sum(counts)
 
 
 def _copied(connection: Connection, data: ServerFiles, order: ColumnsOrder, one: ImagedTable, rows: _Rows) -> None:
@@ -165,21 +174,25 @@ def _batches(rows: _Rows, table: Table, columns: Sequence[Column]) -> Iterable[p
     """All rows as batches; those of a long table are made again each time, so that they are never there together."""
     if not rows.records:
         return list(_sorted_batches(rows.batches))
-    unpacked = _Unpacked(rows.records, RecordLayout.of(table), tuple(column.name for column in columns))
+    names, counts = tuple(column.name for column in columns), [one.rows for one in rows.tables]
+    unpacked = _Unpacked(rows.records, counts, RecordLayout.of(table), names)
     return list(unpacked) if unpacked.size <= HELD_BYTES else unpacked
 
 
 class _Unpacked:
     """Records of all tables as batches of some columns, sorted by sub-chunk within each table."""
 
-    def __init__(self, records: Sequence[Records], layout: RecordLayout, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, records: Sequence[Records], counts: Sequence[int], layout: RecordLayout, names: tuple[str, ...]
+    ) -> None:
+        """Of so many rows of each table."""
         self.size = sum(len(some) for some in records) * layout.length
         self._layout = layout
         by_name = {slot.name: slot for slot in layout.slots}
         self._slots = [by_name[name] for name in names]
         raw = [some.view(f"V{layout.length}") for some in records if len(some)]
         self._records = raw[0] if len(raw) == 1 else np.concatenate(raw) if raw else None
-        self._order = _by_sub_chunk(records, layout)
+        self._order = _by_sub_chunk(records, counts, layout)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         records = self._records
@@ -192,13 +205,13 @@ class _Unpacked:
             yield pa.RecordBatch.from_arrays(arrays, names=[slot.name for slot in self._slots])
 
 
-def _by_sub_chunk(records: Sequence[Records], layout: RecordLayout) -> RowIndexes | None:
+def _by_sub_chunk(records: Sequence[Records], counts: Sequence[int], layout: RecordLayout) -> RowIndexes | None:
     """The rows of all tables in their order; None where they have it already."""
     slot = next((one for one in layout.slots if one.name.lower() == SUB_CHUNK_COLUMN.lower()), None)
     if slot is None:
         return None
     numbers = np.concatenate([slot.target(some) for some in records])
-    tables = np.repeat(np.arange(len(records)), [len(some) for some in records])
+    tables = np.repeat(np.arange(len(counts)), counts)
     is_sorted = (numbers[1:] >= numbers[:-1]) | (tables[1:] > tables[:-1])
     return None if is_sorted.all() else _stable_order(tables, numbers)
 

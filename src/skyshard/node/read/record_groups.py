@@ -51,16 +51,16 @@ class RecordGroup:
         return result
 
 
-def record_groups(files: Sequence[Path], layout: RecordLayout) -> Iterator[RecordGroup]:
+def record_groups(files: Sequence[Path], layout: RecordLayout, group_bytes: int = GROUP_BYTES) -> Iterator[RecordGroup]:
     """Read data files of one layout in their order, small ones together; a long one is mapped, not read.
 
     Raises:
         ClusterError: a file that ends within a record.
     """
-    for group in by_bytes(files, _size, GROUP_BYTES):
+    for group in by_bytes(files, _size, group_bytes):
         counts = [_records(file, layout) for file in group]
         size = sum(counts) * layout.length
-        if len(group) == 1 and size > GROUP_BYTES:
+        if len(group) == 1 and size > group_bytes:
             yield RecordGroup(layout, counts, mapped_records(group[0], layout))
         else:
             yield RecordGroup(layout, counts, _read(group, size).view(layout.dtype))
