@@ -89,7 +89,8 @@ class NaiveStore:
                 "DiaObject": rows.objects, "DiaSource": rows.sources, "DiaForcedSource": rows.forced,
             }  # fmt: skip
             for name, part in parts.items():
-                self.tables[name] = pa.concat_tables([self.tables[name], storable_rows(apdb_table(name), part)])
+                grown = pa.concat_tables([self.tables[name], storable_rows(apdb_table(name), part)])
+                self.tables[name] = grown.combine_chunks()
             self._keep_newest(rows.objects)
             self.tiles[(tile.visit, tile.detector)] = 1
             if is_lost:
@@ -99,6 +100,7 @@ class NaiveStore:
     def _keep_newest(self, versions: pa.Table) -> None:
         kind = apdb_table("DiaObjectLast")
         rows = pa.concat_tables([self.tables[kind.name], storable_rows(kind, versions.select(kind.schema.names))])
+        rows = rows.combine_chunks()
         rows = rows.sort_by([("validityStartMjdTai", "descending")])
         _, first = np.unique(rows["diaObjectId"].to_numpy(), return_index=True)
         self.tables[kind.name] = rows.take(first)

@@ -176,7 +176,7 @@ def test_a_segment_of_version_1_is_read() -> None:
 
 def test_a_segment_that_is_cut_while_it_is_open_has_a_fault(tmp_path: Path) -> None:
     """It is said, where looking at it would end the process."""
-    path = write_parts(tmp_path / "data", [(7, 0, 60_000)])
+    path = write_parts(tmp_path / "data", [(7, 0, 6_000)])
     opened = Segment.open(path)
     os.truncate(path, 8192)
     assert list(opened.faults()) == ["pages cannot be read"]

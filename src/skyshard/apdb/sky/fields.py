@@ -21,6 +21,7 @@ _SURE_RAD = 1e-9
 _CENTRES = 11
 """Tells this stream of random numbers from others of the same seed."""
 _MOST_TRIES = 100_000
+_AT_ONCE = 1_000
 
 
 def draw_centres(count: int, fov_deg: float, seed: int) -> tuple[tuple[float, float], ...]:
@@ -33,16 +34,26 @@ def draw_centres(count: int, fov_deg: float, seed: int) -> tuple[tuple[float, fl
     chosen = [(0.0, -30.0), (180.0, -90.0 + fov_deg / 4.0)][:count]
     apart = least_distance(fov_deg)
     rng = np.random.default_rng([seed, _CENTRES])
+    for _ in range(_MOST_TRIES // _AT_ONCE):
+        if len(chosen) < count:
+            _choose(chosen, count, apart, rng)
+    if len(chosen) < count:
+        raise UserError(f"no room for {count} fields of {fov_deg:g} degrees", remedy="take fewer, or a smaller fov_deg")
+    return tuple(chosen)
+
+
+def _choose(chosen: list[tuple[float, float]], count: int, apart: float, rng: np.random.Generator) -> None:
+    """Draw some centres, and take those in turn that keep away from all before, until there are enough."""
     low, high = (math.sin(dec * RAD_PER_DEG) for dec in (-65.0, 10.0))
-    for _ in range(_MOST_TRIES):
-        if len(chosen) == count:
-            return tuple(chosen)
-        ra = float(rng.uniform(0.0, 360.0))
-        dec = float(np.arcsin(rng.uniform(low, high)) * DEG_PER_RAD)
-        others = np.array(chosen)
-        if not len(chosen) or ang_sep(ra, dec, others[:, 0], others[:, 1]).min() >= apart:
-            chosen.append((ra, dec))
-    raise UserError(f"no room for {count} fields of {fov_deg:g} degrees", remedy="take fewer, or a smaller fov_deg")
+    ra, height = rng.uniform((0.0, low), (360.0, high), (_AT_ONCE, 2)).T
+    dec = np.arcsin(height) * DEG_PER_RAD
+    is_free = np.ones(_AT_ONCE, bool)
+    for other in chosen:
+        is_free &= ang_sep(ra, dec, *other) >= apart
+    while len(chosen) < count and is_free.any():
+        first = int(is_free.argmax())
+        chosen.append((float(ra[first]), float(dec[first])))
+        is_free &= ang_sep(ra, dec, *chosen[-1]) >= apart
 
 
 def least_distance(fov_deg: float) -> float:

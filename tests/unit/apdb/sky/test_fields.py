@@ -46,6 +46,15 @@ def test_drawn_fields_lie_across_ra_0_and_around_the_pole_and_do_not_touch() -> 
     assert draw_centres(12, 3.52, 7) == draw_centres(12, 3.52, 7)[:12]
 
 
+def test_fields_of_a_seed_are_those_of_the_first_release() -> None:
+    """A store that was begun then goes on: drawn one by one, as they were, they have the same digits."""
+    assert draw_centres(5, 3.52, 7)[2:] == (
+        (57.150282027489226, -21.999318948748257),
+        (120.89586746849592, -34.43444179160233),
+        (218.11078853467438, 7.530448599404023),
+    )
+
+
 def test_more_fields_than_there_is_room_for_are_refused() -> None:
     """The sphere ends."""
     with pytest.raises(UserError, match="no room for 200 fields of 10 degrees"):

@@ -5,6 +5,7 @@ Both steps run in DuckDB, which knows nothing of either.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -48,6 +49,7 @@ def steps_of(*items: str, group: tuple[str, ...] = (), having: str = "", order: 
     )
 
 
+@functools.cache
 def translated(sql: str) -> str:
     return sqlglot.transpile(sql, read="mysql", write="duckdb")[0]
 
@@ -92,11 +94,13 @@ def sorted_rows(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
 def test_any_split_of_the_rows_gives_the_same_answer(group: tuple[str, ...]) -> None:
     """Chunks without rows, groups that are in some chunks only, NULLs: every aggregate that can be merged."""
 
+    steps = steps_of(*group, *ITEMS, group=group)
+
     @settings(max_examples=25)
     @given(ROWS)
     def compared(rows: list[tuple[int, int, float | None, int]]) -> None:
         with filled(rows) as connection:
-            found = in_chunks(steps_of(*group, *ITEMS, group=group), connection)
+            found = in_chunks(steps, connection)
             by = " GROUP BY g" if group else ""
             wanted = at_once(f"SELECT {', '.join((*group, *ITEMS))} FROM t{by}", connection)
         for one, other in zip(sorted_rows(found), sorted_rows(wanted), strict=True):
