@@ -32,6 +32,11 @@ def _kind(value: object) -> str:
     return "function" if inspect.isroutine(value) else "data"
 
 
+def _form(kind: str, name: str) -> str:
+    """With all methods of the first class, whose parts have modules of their own."""
+    return f"{_FORM[kind]}\n   :inherited-members:" if name == FIRST else _FORM[kind]
+
+
 def _section(kind: str, names: list[str]) -> str:
-    entries = "\n\n".join(f".. auto{kind}:: skyshard.{name}\n{_FORM[kind]}" for name in names)
+    entries = "\n\n".join(f".. auto{kind}:: skyshard.{name}\n{_form(kind, name)}" for name in names)
     return f"## {_HEADINGS[kind]}\n\n```{{eval-rst}}\n{entries}\n```"
