@@ -64,5 +64,5 @@ def in_cells(table: StoredTable, rows: pa.Table, chunk_ids: Any, sub_chunk_ids: 
         made[MONTH] = pa.array(months.astype(np.int32), pa.int32())
     if table.has_writer:
         made[STORED_BY] = pa.array(np.full(rows.num_rows, stored_by, np.int64))
-    names = table.schema.names
-    return pa.table([made[name] if name in made else rows[name] for name in names], schema=table.schema)
+    own = table.kind.schema.names
+    return pa.Table.from_arrays([*made.values(), *rows.select(own).columns], schema=table.schema)

@@ -7,6 +7,8 @@ A cell is a pair (chunkId, subChunkId). Cells of a striping are its sub-chunks; 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,6 +23,8 @@ from skyshard.chunking.sub_chunks import sub_chunks_in
 _MOST_RANGES = 128
 """Of pixels a region; more are joined, as dax_apdb does."""
 _WIDEST_RAD = math.radians(60.0)
+_REMEMBERED = 4_096
+"""Regions whose ranges are remembered: visits come back to the same fields, and read three tables of each region."""
 
 
 class CellRange(NamedTuple):
@@ -38,7 +42,7 @@ class SkyCells(Protocol):
         """Chunk and cell within it of each position, degrees."""
         ...
 
-    def ranges(self, region: Polygon) -> list[CellRange]:
+    def ranges(self, region: Polygon) -> Sequence[CellRange]:
         """Cells that a region meets, ascending."""
         ...
 
@@ -48,23 +52,27 @@ class ChunkCells:
 
     def __init__(self, chunker: Chunker) -> None:
         self.chunker = chunker
+        self._remembered = lru_cache(_REMEMBERED)(self._find)
 
     def locate(self, ra: Floats, dec: Floats) -> tuple[Numbers, Integers]:
         chunk_ids, sub_chunk_ids = self.chunker.locate(reduce_ra(ra), dec)
         return chunk_ids, sub_chunk_ids.astype(np.int64)
 
-    def ranges(self, region: Polygon) -> list[CellRange]:
+    def ranges(self, region: Polygon) -> Sequence[CellRange]:
         """
         >>> ChunkCells(Chunker(85, 12, 0.0)).ranges(Polygon.of(10, 0.01, 10.3, 0.01, 10.3, 0.1, 10, 0.1))
-        [CellRange(chunk_id=7144, low=422, high=424)]
+        (CellRange(chunk_id=7144, low=422, high=424),)
         """
+        return self._remembered(region)
+
+    def _find(self, region: Polygon) -> tuple[CellRange, ...]:
         chunk_ids, sub_chunk_ids = sub_chunks_in(self.chunker, region)
         is_first = np.diff(chunk_ids, prepend=-1) != 0
         is_first |= np.diff(sub_chunk_ids, prepend=-2) != 1
         first = np.flatnonzero(is_first)
         last = np.append(first[1:], len(chunk_ids))[: len(first)] - 1
         found = zip(chunk_ids[first].tolist(), sub_chunk_ids[first].tolist(), sub_chunk_ids[last].tolist(), strict=True)
-        return [CellRange(*one) for one in found]
+        return tuple(CellRange(*one) for one in found)
 
 
 class PixelCells:
@@ -81,17 +89,21 @@ class PixelCells:
         self._sphgeom: Any = sphgeom
         kinds = {"mq3c": sphgeom.Mq3cPixelization, "htm": sphgeom.HtmPixelization}
         self._pixelization = kinds[scheme](int(level))
+        self._remembered = lru_cache(_REMEMBERED)(self._find)
 
     def locate(self, ra: Floats, dec: Floats) -> tuple[Numbers, Integers]:
         vector, index = self._sphgeom.UnitVector3d, self._pixelization.index
         found = [index(vector(*xyz)) for xyz in unit_vectors(ra, dec).tolist()]  # the package takes one at a time
         return np.zeros(len(found), np.int32), np.array(found, np.int64)
 
-    def ranges(self, region: Polygon) -> list[CellRange]:
+    def ranges(self, region: Polygon) -> Sequence[CellRange]:
+        return self._remembered(region)
+
+    def _find(self, region: Polygon) -> tuple[CellRange, ...]:
         corners = [self._sphgeom.UnitVector3d(*xyz) for xyz in _corners(region).tolist()]
         polygon = self._sphgeom.ConvexPolygon(corners)
         found = self._pixelization.envelope(polygon, _MOST_RANGES)
-        return [CellRange(0, begin, end - 1) for begin, end in found.ranges()]
+        return tuple(CellRange(0, begin, end - 1) for begin, end in found.ranges())
 
 
 def open_cells(settings: StoreSettings) -> SkyCells:
@@ -101,6 +113,7 @@ def open_cells(settings: StoreSettings) -> SkyCells:
     return PixelCells(settings.pixels)
 
 
+@lru_cache(_REMEMBERED)
 def widened(region: Polygon, margin_deg: float) -> Polygon:
     """A polygon that holds every point within a margin of a region, and little more.
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from skyshard.apdb.stores.sky_cells import CellRange
 from skyshard.apdb.stores.store_settings import Upsert
 from skyshard.apdb.stores.stored_tables import CHUNK, MONTH, SUB_CHUNK, StoredTable
+from skyshard.chunking.sphere import Box
 
 TEXT_CHARACTERS = 16
 """No text of the four tables is longer; a longer one is refused by engines that limit them."""
@@ -90,6 +91,24 @@ def any_cell(dialect: Dialect, cells: Sequence[CellRange]) -> str:
         any_way = ways[0] if len(ways) == 1 else f"({' OR '.join(ways)})"
         parts.append(f"({chunk} = {chunk_id} AND {any_way})")
     return " OR ".join(parts) or "1 = 0"
+
+
+def within_box(dialect: Dialect, box: Box) -> str:
+    """True of rows whose own positions are in a box, edges included, and of those whose right ascension is not in
+    [0, 360): such rows are kept as they were given, and looked at later.
+
+    >>> from skyshard.apdb.stores.sqlite_server import SQLITE
+    >>> within_box(SQLITE, Box(359.0, -1.5, 1.0, 2.0))
+    '"dec" BETWEEN -1.5e0 AND 2.0e0 AND ("ra" >= 359.0e0 OR "ra" <= 1.0e0)'
+    >>> within_box(SQLITE, Box(9.0, 0.0, 10.0, 2.0))
+    '"dec" BETWEEN 0.0e0 AND 2.0e0 AND ("ra" BETWEEN 9.0e0 AND 10.0e0 OR "ra" < 0 OR "ra" >= 360)'
+    """
+    ra, dec = dialect.named("ra"), dialect.named("dec")
+    in_height = f"{dec} BETWEEN {double(box.dec_min)} AND {double(box.dec_max)}"
+    low, high = box.ra_range
+    if low > high:  # over right ascension 0: what is below 0, or 360 and more, is on its sides
+        return f"{in_height} AND ({ra} >= {double(low)} OR {ra} <= {double(high)})"
+    return f"{in_height} AND ({ra} BETWEEN {double(low)} AND {double(high)} OR {ra} < 0 OR {ra} >= 360)"
 
 
 def within_time(dialect: Dialect, table: StoredTable, since: float, until: float, months: tuple[int, int]) -> list[str]:

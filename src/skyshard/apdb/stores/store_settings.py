@@ -47,7 +47,8 @@ class StoreSettings(Strict):
     """None: ``replace``, or ``on-duplicate`` for PostgreSQL, which has no REPLACE."""
     pixels: Pixels = Pixels.CHUNKS
     stripes: int = Field(default=340, ge=1)
-    substripes: int = Field(default=3, ge=1)
+    substripes: int = Field(default=12, ge=1)
+    """Cells of 2.6 arcminutes, against 16 of a tile with its margin: of what is scanned, a fifth is outside."""
     drift_arcsec: float = Field(default=5.0, ge=0.0, le=60.0)
     """An object stays in the piece of the sky of its first position. Later positions may be so far outside of it."""
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from tests.support.drawn_tiles import FIELDS, drawn_tile, expected_history, expected_objects, region_of, sorted_rows
 
@@ -66,6 +67,27 @@ def test_a_region_is_answered_by_the_rows_that_were_stored(tmp_path: Path, upser
         assert forced.column_names == ["visit", "psfFlux"]
     session.close()
     store.close()
+
+
+@pytest.mark.parametrize("field", FIELDS[:3])
+@pytest.mark.parametrize("turns", [-1, 1])
+def test_a_position_is_found_however_often_round_its_right_ascension_is(
+    session: StoreSession, field: tuple[float, float], turns: int
+) -> None:
+    """A right ascension outside of [0, 360) is kept as it was given, and is in the region that it points at."""
+    tile = drawn_tile(3, 1, field, START)
+    around = [
+        rows.set_column(rows.schema.get_field_index("ra"), "ra", pc.add(rows["ra"], 360.0 * turns))
+        for rows in (tile.objects, tile.sources, tile.forced)
+    ]
+    tile = TileRows(tile.tile, *around)
+    session.store(tile)
+    found = session.read_sources(tile.tile.region, START, START + 1.0, None).rows
+    wanted = expected_history([tile], "DiaSource", tile.tile.region, START, START + 1.0)
+    assert wanted.num_rows == tile.sources.num_rows
+    assert sorted_rows(found, "DiaSource") == sorted_rows(wanted, "DiaSource")
+    objects = session.read_objects(tile.tile.region).rows
+    assert sorted(objects["ra"].to_pylist()) == sorted(tile.objects["ra"].to_pylist())
 
 
 def test_the_newest_version_is_answered_whatever_the_order_of_arrival(session: StoreSession) -> None:
