@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import pyarrow as pa
 
@@ -77,20 +76,18 @@ def select_rows(
 def any_cell(dialect: Dialect, cells: Sequence[CellRange]) -> str:
     """True of rows in one of the cells.
 
+    Each range names its chunk again: SQLite would otherwise search all of a chunk by the key's first column.
+
     >>> from skyshard.apdb.stores.sqlite_server import SQLITE
     >>> any_cell(SQLITE, [CellRange(5, 0, 2), CellRange(5, 7, 7)])
-    '("chunkId" = 5 AND ("subChunkId" BETWEEN 0 AND 2 OR "subChunkId" = 7))'
+    '("chunkId" = 5 AND "subChunkId" BETWEEN 0 AND 2) OR ("chunkId" = 5 AND "subChunkId" = 7)'
     """
     chunk, sub_chunk = dialect.named(CHUNK), dialect.named(SUB_CHUNK)
-    parts = []
-    for chunk_id, ranges in groupby(cells, key=lambda one: one.chunk_id):
-        ways = [
-            f"{sub_chunk} = {one.low}" if one.low == one.high else f"{sub_chunk} BETWEEN {one.low} AND {one.high}"
-            for one in ranges
-        ]
-        any_way = ways[0] if len(ways) == 1 else f"({' OR '.join(ways)})"
-        parts.append(f"({chunk} = {chunk_id} AND {any_way})")
-    return " OR ".join(parts) or "1 = 0"
+    ways = (
+        f"({chunk} = {chunk_id} AND {sub_chunk} {f'= {low}' if low == high else f'BETWEEN {low} AND {high}'})"
+        for chunk_id, low, high in cells
+    )
+    return " OR ".join(ways) or "1 = 0"
 
 
 def within_box(dialect: Dialect, box: Box) -> str:
