@@ -81,6 +81,10 @@ def test_a_target_in_other_processes_opens_its_own(private_cluster: PrivateClust
     target = partial(open_target, "czar", private_cluster.folder)()
     try:
         assert target.run("SHOW DATABASES", "").rows >= 0
+        facts = target.describe()
+        assert facts["scan"] == "auto"
+        assert isinstance(facts["scan_threads"], dict)
+        assert list(facts["scan_threads"]) == list(private_cluster.node_names)
     finally:
         target.close()
 

@@ -22,10 +22,10 @@ Log = Callable[[Mapping[str, object]], float]
 """The logarithm of a class's median in a cell, by its levels."""
 
 
-def written(folder: Path, text: str, name: str = "made.yaml") -> Path:
+def written(folder: Path, text: str, name: str = "made.yaml", head: str = HEAD) -> Path:
     """An experiment file with the usual first lines."""
     path = folder / name
-    path.write_text(HEAD + text)
+    path.write_text(head + text)
     return path
 
 

@@ -164,6 +164,11 @@ class Czar:
     def _workers(self) -> Mapping[str, QueryWorker]:
         return self._node_workers.by_name
 
+    @property
+    def scan_threads(self) -> dict[str, int]:
+        """Threads of each node's scan lane."""
+        return {worker.name: worker.scan_threads for worker in self._node_workers.serving}
+
     def sweep(self) -> int:
         """Drop what killed czars left in the scratch databases, on all servers that answer; returns how many tables."""
         return self._clean_up.sweep()

@@ -67,6 +67,7 @@ def describe_catalog(testbed: Testbed, catalog: Catalog) -> dict[str, object]:
         "made": how_made(Path(str(source)), catalog),
         "family": catalog.layout.striping.family,
         "engine": catalog.layout.engine,
+        "storage": catalog.layout.storage.named,
         "replicas": catalog.layout.replicas,
         "nodes": len(catalog.nodes),
         "rows": {name: table.rows for name, table in catalog.tables.items()},

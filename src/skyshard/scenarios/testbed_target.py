@@ -86,7 +86,10 @@ class TestbedTarget:
         with connect(self.testbed.cluster.endpoint(server), Account.READER) as connection:
             variables = {str(k): str(v) for k, v in connection.rows(f"SHOW VARIABLES WHERE Variable_name IN ({names})")}
         facts = {"engine": "MariaDB", "nodes": len(self.testbed.nodes), "variables": variables}
-        return facts | ({"scan": self.scan or self.testbed.czar.scan} if self.kind == "czar" else {})
+        if self.kind == "mono":
+            return facts
+        czar = self.testbed.czar
+        return facts | {"scan": self.scan or czar.scan, "scan_threads": czar.scan_threads}
 
     def changed_variables(self) -> Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]]:
         """Variables of each server that answers statements, of those that are up."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from skyshard.bench.compare.server_differences import is_unknown, server_texts
+from skyshard.bench.model.observations import CACHE
 from skyshard.bench.record.trial_manifest import TrialManifest
 
 
@@ -51,6 +52,10 @@ def _catalog(*names: str) -> Fact:
     return fact
 
 
+def _of_target(name: str) -> Fact:
+    return lambda manifest: manifest.target_facts.get(name, "")
+
+
 def _variables(manifest: TrialManifest) -> object:
     """Some variables of one server except the version, which a release may change."""
     variables = manifest.target_facts.get("variables")
@@ -66,7 +71,6 @@ def _server_version(manifest: TrialManifest) -> object:
 
 BREAKING: dict[str, Fact] = {
     "workload digest": lambda m: m.workload_digest,
-    "seed": lambda m: m.seed,
     "data digest": _catalog("data_digest"),
     "rows": _catalog("rows"),
     "profile": _catalog("made", "profile"),
@@ -76,7 +80,11 @@ BREAKING: dict[str, Fact] = {
     "replicas": _catalog("replicas"),
     "nodes": _catalog("nodes"),
     "engine": _catalog("engine"),
+    "storage": _catalog("storage"),
     "target": lambda m: m.target,
+    "way of scanning": _of_target("scan"),
+    "scan threads": _of_target("scan_threads"),
+    "caches before queries": lambda m: m.target_facts.get(CACHE, "warm"),
     "scenario": lambda m: m.scenario.name if m.scenario else "none",
     OF_ONE_SERVER: _variables,
     "processor": lambda m: f"{m.environment.cpu_model}, {m.environment.cores} cores",
@@ -84,6 +92,11 @@ BREAKING: dict[str, Fact] = {
     "machines of nodes": lambda m: {name: one.hardware for name, one in m.environment.nodes.items()},
     "stopped early": lambda m: m.is_partial,
 }
+NOT_ALWAYS_KNOWN = (
+    "profile", "fraction", "way of shrinking", "storage", "way of scanning", "scan threads",
+)  # fmt: skip
+"""Facts that a trial lacks whose sky was removed, or of an earlier release: those that know them are compared."""
+SEEDS = "seed"
 CHANGED: dict[str, Fact] = {
     "Skyshard": lambda m: m.environment.skyshard,
     "revision": lambda m: m.environment.revision,
@@ -97,16 +110,25 @@ CHANGED: dict[str, Fact] = {
 
 def differences(new: Sequence[TrialManifest], old: Sequence[TrialManifest]) -> list[Difference]:
     """The facts that are not equal in all trials of both sides; the breaking ones first."""
-    found = _of_servers(new, old)
+    found = [*_of_servers(new, old), *_of_seeds(new, old)]
     for weight, facts in ((Weight.BREAKS, BREAKING), (Weight.CHANGED, CHANGED)):
         for what, fact in facts.items():
             if what == OF_ONE_SERVER and all(one.servers for one in (*new, *old)):
                 continue  # those of all servers are compared
             sides = [[fact(manifest) for manifest in side] for side in (new, old)]
-            if any(value != sides[0][0] for side in sides for value in side):
+            known = [one for side in sides for one in side if one != "" or what not in NOT_ALWAYS_KNOWN]
+            if any(value != known[0] for value in known):
                 texts = [list(dict.fromkeys(_texts(side, sides[0] + sides[1]))) for side in sides]
                 found.append(Difference(what=what, weight=weight, new=texts[0], old=texts[1]))
     return found
+
+
+def _of_seeds(new: Sequence[TrialManifest], old: Sequence[TrialManifest]) -> list[Difference]:
+    """Seeds decide the statements: the trials of each side may differ in them, if both sides have the same ones."""
+    sides = [sorted({one.seed for one in side}) for side in (new, old)]
+    if sides[0] == sides[1]:
+        return []
+    return [Difference(what=SEEDS, weight=Weight.BREAKS, new=list(map(str, sides[0])), old=list(map(str, sides[1])))]
 
 
 def _of_servers(new: Sequence[TrialManifest], old: Sequence[TrialManifest]) -> list[Difference]:

@@ -24,6 +24,7 @@ from skyshard.bench.experiment.experiment_result import (
     ExperimentResult,
     class_text,
 )
+from skyshard.bench.experiment.factors import DEFAULT_ENGINE
 from skyshard.bench.experiment.server_numbers import servers_of_cells
 from skyshard.bench.experiment.trial_numbers import Build, ClassNumbers, TrialNumbers
 from skyshard.bench.experiment.visit_cells import CellVisits
@@ -69,7 +70,7 @@ def analyse(found: Collected) -> ExperimentResult:
         seed=found.file.seed, order=_blocks(found.order), trials_planned=len(found.order),
         trials_done=len(found.trials), elapsed_s=found.elapsed_s, cells=cells, classes=classes, effects=effects,
         servers=servers_of_cells((trial.cell, trial.servers) for trial in found.trials),
-        conclusion=conclusion(found.design.factors, cells, classes, effects), cautions=_cautions(found),
+        conclusion=conclusion(found.design.factors, cells, classes, effects), cautions=_cautions(found, effects),
         visits=list(found.visits),
     )  # fmt: skip
 
@@ -174,9 +175,16 @@ def _held(found: Collected) -> list[str]:
         for name, value in {**DEFAULTS, **cells[0].held}.items()
         if all(cell.all.get(name) == value for cell in cells)
     }
+    if same.get("fraction") == 1:
+        same.pop("shrink", None)  # of a whole sky nothing is left out
     sentences = [f"{name}: {value}" for name, value in same.items()]
-    own = [name for name in ("engine", "layout", "replicas") if not any(name in cell.all for cell in cells)]
-    sentences += [f"{name}: as the recipe has it" for name in own]
+    has_layout = any("layout" in cell.all for cell in cells)
+    own = {"layout": "the recipe's own", "engine": DEFAULT_ENGINE, "replicas": "1"}
+    sentences += [
+        f"{name}: {'as the layout has it' if has_layout else value}"
+        for name, value in own.items()
+        if not any(name in cell.all for cell in cells)
+    ]
     digests = {build.data_digest for builds in found.builds.values() for build in builds}
     if len(digests) == 1:
         sentences.append("the rows: all catalogs have one digest")
@@ -184,6 +192,8 @@ def _held(found: Collected) -> list[str]:
     if len(asked) == len({block for block, _ in asked}):
         sentences.append("the queries: in each block all cells were asked the same statements")
     sentences.append("server settings that are no factor: those of the testbed")
+    if len({cell.all["nodes"] for cell in cells}) > 1:
+        sentences.append("caches that are no factor: all nodes of a cell together have the same share of the memory")
     state = "emptied of the data files" if found.is_cold else "filled with the data files"
     sentences.append(f"the state before each trial: servers just started, the system's page cache {state}")
     return sentences
@@ -199,8 +209,12 @@ def _held_of_visits(found: Collected) -> list[str]:
     return sentences
 
 
-def _cautions(found: Collected) -> list[str]:
+def _cautions(found: Collected, effects: Sequence[Effect]) -> list[str]:
     cautions = []
+    judged = {one.factor for one in effects if not one.is_pair}
+    unjudged = [name for name in found.design.factors if name not in judged]
+    if judged and unjudged:
+        cautions.append(f"No class was answered at two levels of {listed(unjudged)}: nothing is said of it.")
     missing = len(found.order) - len(found.trials)
     if missing:
         cautions.append(f"{missing} of {len(found.order)} trials are missing.")
@@ -214,10 +228,18 @@ def _cautions(found: Collected) -> list[str]:
     }
     if wrong:
         cautions.append(f"Queries failed or were answered wrongly in {listed(sorted(wrong))}.")
-    by_statements: dict[tuple[int, str], set[str]] = {}
-    for trial in found.trials:
-        by_statements.setdefault((trial.block, trial.statements), set()).add(trial.answers)
-    is_whole = not wrong
-    if is_whole and any(len(answers) > 1 for answers in by_statements.values()):
+    elif _have_other_rows(found):
         cautions.append("Cells gave different numbers of rows for the same statements.")
     return cautions
+
+
+def _have_other_rows(found: Collected) -> bool:
+    """Whether equal statements gave other numbers of rows; those about chunks are compared within a layout."""
+    layouts = {cell.number: str(cell.all.get("layout", "")) for cell in found.design.cells}
+    answers: dict[tuple[int, str, str], set[str]] = {}
+    for trial in found.trials:
+        asked = (trial.block, trial.statements)
+        if trial.answers_of_sky:  # trials of earlier releases have none
+            answers.setdefault((*asked, ""), set()).add(trial.answers_of_sky)
+        answers.setdefault((*asked, f"layout {layouts[trial.cell]}"), set()).add(trial.answers)
+    return any(len(one) > 1 for one in answers.values())

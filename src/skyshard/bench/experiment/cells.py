@@ -55,7 +55,7 @@ class Cell:
     @property
     def label(self) -> str:
         """For people: the cell's name, or its levels."""
-        return self.name or ", ".join(level_text(name, value) for name, value in self.levels.items())
+        return self.name or levels_text(self.levels)
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -63,16 +63,21 @@ class Cell:
         return tuple(sorted(f"{name[4:]}={value}" for name, value in self.all.items() if name.startswith("set.")))
 
 
+def levels_text(levels: Mapping[str, Value]) -> str:
+    """All levels of a cell in a line."""
+    return ", ".join(level_text(name, value) for name, value in levels.items())
+
+
 def level_text(name: str, value: Value) -> str:
     """A level that says what it is of: ``2 nodes``, ``Aria``, ``key_buffer_size 8M``.
 
     >>> level_text("nodes", 1), level_text("engine", "Aria"), level_text("set.key_buffer_size", "8M")
     ('1 node', 'Aria', 'key_buffer_size 8M')
-    >>> level_text("scan", "rows"), level_text("scan", "columns")
-    ('scans as rows', 'scans by columns')
+    >>> level_text("scan", "rows"), level_text("scan", "auto"), level_text("scan_threads", 2)
+    ('scans as rows', 'scans as the czar chooses', '2 scan threads')
     """
-    if name in ("nodes", "replicas"):
-        return f"{value} {name.removesuffix('s')}{'' if value == 1 else 's'}"
+    if name in ("nodes", "replicas", "scan_threads"):
+        return f"{value} {name.removesuffix('s').replace('_', ' ')}{'' if value == 1 else 's'}"
     if name == "scenario" and value == NO_SCENARIO:
         return "no scenario"
     if name in ("engine", "scenario", CELL, "layout", "recipe", "workload", "target", "upsert", "pixels"):
@@ -80,8 +85,8 @@ def level_text(name: str, value: Value) -> str:
     if name == "columns":
         return f"{value} columns"
     if name == "scan":
-        return "scans as is best" if value == "auto" else f"scans {'as' if value == 'rows' else 'by'} {value}"
-    return f"scan threads {value}" if name == "scan_threads" else f"{name.removeprefix('set.')} {value}"
+        return {"rows": "scans as rows", "columns": "scans by columns"}.get(str(value), "scans as the czar chooses")
+    return f"{name.removeprefix('set.')} {value}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,10 +131,11 @@ def _factor_sentence(name: str, classes: Sequence[ClassResult], effects: Sequenc
 def _is(level: str) -> str:
     """A level with its verb.
 
-    >>> _is("2 nodes"), _is("1 node"), _is("Aria")
-    ('2 nodes are', '1 node is', 'Aria is')
+    >>> _is("2 nodes"), _is("1 node"), _is("Aria"), _is("scans as rows")
+    ('2 nodes are', '1 node is', 'Aria is', 'scans as rows are')
     """
-    return f"{level} {'are' if level.endswith(('nodes', 'replicas')) else 'is'}"
+    is_plural = level.endswith(("nodes", "replicas", "threads", "columns")) or level.startswith("scans")
+    return f"{level} {'are' if is_plural else 'is'}"
 
 
 def _ahead(names: Sequence[tuple[str, float]]) -> str:

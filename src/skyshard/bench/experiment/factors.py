@@ -20,6 +20,8 @@ from skyshard.catalog.strict_files import KeyPath
 Value = str | int | float
 """A level as cells hold it."""
 ENGINES: tuple[str, ...] = get_args(Layout.model_fields["engine"].annotation)
+DEFAULT_ENGINE = str(Layout.model_fields["engine"].default)
+"""Of a layout that names none."""
 LOADERS = ("image", "load-data")
 SHRINKS = ("coverage", "thinning")
 TARGETS = ("czar", "mysql", "tap", "qserv")

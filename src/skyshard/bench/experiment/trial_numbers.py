@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -14,6 +15,9 @@ from pydantic import Field
 from skyshard.bench.experiment.server_numbers import ServerNumbers, servers_of
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.catalog.strict_files import Strict
+
+_OF_CHUNKS = re.compile(r"\b(?:sub)?chunkId\b", re.IGNORECASE)
+"""Statements whose answers depend on the stripes of the layout."""
 
 
 class ClassNumbers(Strict):
@@ -41,6 +45,8 @@ class TrialNumbers(Strict):
     """A digest of the distinct statements: equal for trials that were asked the same."""
     answers: str
     """A digest of how many rows each statement gave."""
+    answers_of_sky: str = ""
+    """The same without statements about chunks: equal for catalogs of other stripes, too."""
     classes: list[ClassNumbers]
     failed_over_s: float | None = None
     """The longest fail-over of a scenario's faults; None where there was none."""
@@ -78,10 +84,12 @@ def numbers_of(trial: Trial, block: int, cell: int, elapsed_s: float) -> TrialNu
                 phase=one.phase, class_name=one.class_name, n=one.n, errors=one.errors, wrong=one.wrong, median_s=median
             )
         )
+    rows = _rows(trial, answered)
     return TrialNumbers(
         version=1, block=block, cell=cell, elapsed_s=elapsed_s, classes=classes,
         servers=servers_of(trial), failed_over_s=_failed_over(trial), answers_lost=_lost(trial),
-        statements=_digest(sorted(trial.statements)), answers=_digest(_rows(trial, answered)),
+        statements=_digest(sorted(trial.statements)), answers=_digest(rows),
+        answers_of_sky=_digest([one for one in rows if not _OF_CHUNKS.search(one)]),
     )  # fmt: skip
 
 

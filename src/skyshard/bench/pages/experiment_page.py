@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skyshard.basics.readable import binary_bytes, seconds
-from skyshard.bench.experiment.cells import level_text
+from skyshard.bench.experiment.cells import level_text, levels_text
 from skyshard.bench.experiment.conclusions import ratio_text
 from skyshard.bench.experiment.experiment_result import CellResult, ClassResult, Effect, ExperimentResult
 from skyshard.bench.pages.experiment_figures import cells_figure, effects_figure
@@ -33,7 +33,8 @@ def verdict(result: ExperimentResult) -> str:
     """One sentence: how much ran, and how much was shown."""
     shown = sum(one.is_shown and not one.is_pair for one in result.effects)
     pairs = sum(one.is_shown and one.is_pair for one in result.effects)
-    known = f"{shown} of {sum(not one.is_pair for one in result.effects)} effects of factors are shown"
+    mains = sum(not one.is_pair for one in result.effects)
+    known = f"{shown} of {mains} effects of factors {'is' if shown == 1 else 'are'} shown"
     more = f", and {pairs} of pairs" if pairs else ""
     missing = result.trials_planned - result.trials_done
     ran = (
@@ -61,6 +62,7 @@ def html(result: ExperimentResult) -> str:
         "visit_rows": visit_rows(result.visits),
         "pairs": [one for one in result.effects if one.is_pair],
         "level": level_text,
+        "cell_text": cell_text,
         "p": p_text,
         "interval": interval_text,
         "ratio": ratio_text,
@@ -125,6 +127,12 @@ def median_of(cell: CellResult, one: ClassResult) -> tuple[str, bool]:
     return "–", False
 
 
+def cell_text(result: ExperimentResult, cell: CellResult) -> str:
+    """A cell's number and label; one that has a name also says what it is."""
+    what = levels_text(cell.levels) if result.design == "named" else ""
+    return f"{cell.number}: {cell.label}{f' ({what})' if what else ''}"
+
+
 def cell_rows(result: ExperimentResult) -> list[list[str]]:
     """A row for each cell, as the headers with the classes after them say; ``*`` marks the best."""
     rows = []
@@ -132,7 +140,7 @@ def cell_rows(result: ExperimentResult) -> list[list[str]]:
         medians = [f"{text}{' *' if is_best else ''}" for text, is_best in (median_of(cell, o) for o in result.classes)]
         rows.append(
             [
-                f"{cell.number}: {cell.label}",
+                cell_text(result, cell),
                 str(cell.trials),
                 seconds(cell.ingest_s),
                 binary_bytes(cell.bytes),

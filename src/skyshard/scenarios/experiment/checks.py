@@ -15,6 +15,7 @@ from skyshard.basics.errors import UserError
 from skyshard.basics.readable import human_bytes
 from skyshard.bench.experiment.cells import NO_SCENARIO, Cell, Design, make_design, place_of, refuse_idle_settings
 from skyshard.bench.experiment.experiment_file import ReadExperiment, read_experiment
+from skyshard.bench.experiment.factors import DEFAULT_ENGINE
 from skyshard.bench.workload.fault_scenario import ReadScenario, find_scenario, read_scenario
 from skyshard.bench.workload.planned_faults import plan_faults
 from skyshard.bench.workload.workload import Workload, find_workload, read_workload, template_folder
@@ -29,7 +30,6 @@ from skyshard.synth.recipe.recipe import Recipe, find_shipped, read_recipe
 from skyshard.synth.rows.generate import open_sky
 from skyshard.synth.write.synth_plan import plan
 
-DEFAULT_ENGINE = str(Layout.model_fields["engine"].default)
 OF_QUERIES = "name workloads of queries only"
 BUDGET_SHARE = 0.5
 """Of the free disk space, unless the command says otherwise."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from skyshard.bench.experiment.cells import Cell
+from skyshard.bench.experiment.factors import DEFAULT_ENGINE
 from skyshard.catalog.layout import Layout
 from skyshard.catalog.synth_manifest import Shrink
 
@@ -56,7 +57,7 @@ class Setup:
 
     def estimated_bytes(self, values: int, layout: Layout | None, *, has_oracle: bool) -> int:
         """The space that it may take, for so many bytes of values; a layout may name engine and replicas."""
-        engine = self.engine or (layout.engine if layout else "MyISAM")
+        engine = self.engine or (layout.engine if layout else DEFAULT_ENGINE)
         replicas = self.replicas or (layout.replicas if layout else 1)
         data = (GROWTH.get(engine, OTHER_GROWTH) + self.has_images) * replicas
         servers = self.nodes + (2 if has_oracle else 1)

@@ -6,6 +6,7 @@ from tests.support.bench_trials import made_manifest, made_workload
 
 from skyshard.bench.compare.comparability import Weight, differences
 from skyshard.bench.record.environment import NodeMachine
+from skyshard.bench.record.trial_manifest import TrialManifest
 
 BASE = made_manifest(made_workload())
 
@@ -50,3 +51,39 @@ def test_other_machines_of_nodes_break_a_comparison() -> None:
     found = {one.what: one for one in differences([here.model_copy(update={"environment": nodes})], [here])}
     assert (found["machines of nodes"].weight, found["software of nodes"].weight) == (Weight.BREAKS, Weight.CHANGED)
     assert found["machines of nodes"].new == ["node1 EPYC, 4 cores, 16 GiB"]
+
+
+def with_facts(**facts: object) -> TrialManifest:
+    return BASE.model_copy(update={"target_facts": facts})
+
+
+def test_other_ways_of_answering_break_a_comparison() -> None:
+    """Cold against warm caches, columns against rows, other threads of scans, other ways of storage."""
+    packed = BASE.model_copy(update={"catalog": {**BASE.catalog, "storage": {"page_compressed": 6}}})
+    plain = BASE.model_copy(update={"catalog": {**BASE.catalog, "storage": {}}})
+    for new, old, what in [
+        (with_facts(cache="cold"), BASE, "caches before queries"),
+        (with_facts(scan="columns"), with_facts(scan="rows"), "way of scanning"),
+        (with_facts(scan_threads={"node1": 1}), with_facts(scan_threads={"node1": 2}), "scan threads"),
+        (packed, plain, "storage"),
+    ]:
+        assert [(one.what, one.weight) for one in differences([new], [old])] == [(what, Weight.BREAKS)]
+
+
+def test_what_a_trial_does_not_know_is_no_difference() -> None:
+    """A sky that was removed says nothing of its making, an earlier release nothing of scans; the rest is compared."""
+    made = {"profile": "kpm", "fraction": 1.0, "shrink": "coverage"}
+    known, removed, smaller = (
+        BASE.model_copy(update={"catalog": {**BASE.catalog, "made": one}})
+        for one in (made, {}, {**made, "fraction": 0.5})
+    )
+    assert differences([known, removed], [removed, known]) == []
+    assert differences([with_facts(scan="rows")], [BASE]) == []
+    assert [one.what for one in differences([removed, smaller], [removed, known])] == ["fraction"]
+
+
+def test_the_trials_of_a_side_may_have_several_seeds_if_both_sides_have_them() -> None:
+    """Blocks of an experiment ask other statements each, all cells of a block the same."""
+    one, two = (BASE.model_copy(update={"seed": seed}) for seed in (1, 2))
+    assert differences([one, two], [two, one]) == []
+    assert [(part.what, part.new, part.old) for part in differences([one, two], [one])] == [("seed", ["1", "2"], ["1"])]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.made_experiments import made_trials, written
+from tests.support.made_experiments import HEAD, made_trials, written
 
 from skyshard.bench.experiment.analyse import analyse
 from skyshard.bench.experiment.experiment_result import Effect, ExperimentResult
+from skyshard.bench.experiment.trial_numbers import ClassNumbers
 
 FILE = "factors: {engine: [MyISAM, Aria], set.key_buffer_size: [8M, 64M], nodes: [1, 2]}\ntrials: 4\n"
 CLASSES = {
@@ -18,6 +19,7 @@ CLASSES = {
     "FTSObj": lambda levels: 0.4 * (levels["engine"] == "Aria") - 0.3 * (levels["nodes"] == 2),
     "nearN": lambda levels: 0.0,
 }
+CLASSES_OF_NODES = {"LV": lambda levels: 0.1 * (levels["nodes"] == 2)}
 
 
 @pytest.fixture
@@ -28,6 +30,10 @@ def result(tmp_path: Path) -> ExperimentResult:
         made_trials(written(tmp_path, FILE), CLASSES, noise=lambda: float(random.normal(0, 0.03)),
                     drift=lambda block: 0.7 * (block % 2))
     )  # fmt: skip
+
+
+def one_class(name: str, median_s: float) -> ClassNumbers:
+    return ClassNumbers(phase="alone", class_name=name, n=20, errors=0, wrong=0, median_s=median_s)
 
 
 def effect(result: ExperimentResult, class_name: str, factor: str, other: str = "") -> Effect:
@@ -105,3 +111,47 @@ def test_different_row_counts_of_one_statement_are_a_caution(tmp_path: Path) -> 
     made = made_trials(written(tmp_path, FILE), CLASSES, noise=lambda: 0.0)
     odd = [made.trials[0].model_copy(update={"answers": "other"}), *made.trials[1:]]
     assert any("different numbers of rows" in one for one in analyse(replace(made, trials=odd)).cautions)
+
+
+def test_rows_by_chunk_may_differ_between_layouts(tmp_path: Path) -> None:
+    """Each has chunks of its own; within a layout, and in all other statements, numbers of rows are equal."""
+    made = made_trials(
+        written(tmp_path, "factors: {layout: [kpm-85-12, qserv-340-3], nodes: [1, 2]}\ntrials: 3\n"), CLASSES_OF_NODES,
+        noise=lambda: 0.0,
+    )  # fmt: skip
+
+    def cautions(rows: dict[int, str], sky: dict[int, str]) -> list[str]:
+        trials = [
+            one.model_copy(update={"answers": rows.get(one.cell, "a"), "answers_of_sky": sky.get(one.cell, "s")})
+            for one in made.trials
+        ]
+        return [one for one in analyse(replace(made, trials=trials)).cautions if "numbers of rows" in one]
+
+    assert cautions({3: "b", 4: "b"}, {}) == []
+    assert len(cautions({4: "b"}, {})) == 1
+    assert len(cautions({}, {3: "t", 4: "t"})) == 1
+
+
+def test_a_factor_whose_levels_share_no_class_is_named(tmp_path: Path) -> None:
+    """Two workloads with other classes: nothing is said of them, and that is said."""
+    text = "factors: {workload: [quick, lookups], nodes: [1, 2]}\ntrials: 3\n"
+    made = made_trials(written(tmp_path, text, head=HEAD.replace("workload: quick\n", "")), {}, noise=lambda: 0.0)
+    trials = [
+        one.model_copy(update={"classes": [one_class("LV" if one.cell <= 2 else "FTSObj", 0.1 + 0.01 * one.block)]})
+        for one in made.trials
+    ]
+    found = analyse(replace(made, trials=trials))
+    assert found.cautions == ["No class was answered at two levels of workload: nothing is said of it."]
+
+
+def test_what_was_held_is_said_as_it_was(tmp_path: Path) -> None:
+    """Engine and replicas by their values where no layout decides; caches of cells with other nodes."""
+    held = analyse(made_trials(written(tmp_path, FILE), CLASSES, noise=lambda: 0.0)).held_sentences
+    assert "layout: the recipe's own" in held
+    assert "replicas: 1" in held
+    assert not any("shrink" in one for one in held)
+    assert any("all nodes of a cell together have the same share of the memory" in one for one in held)
+    text = "factors: {layout: [kpm-85-12, qserv-340-3]}\ntrials: 3\n"
+    held = analyse(made_trials(written(tmp_path, text), CLASSES_OF_NODES, noise=lambda: 0.0)).held_sentences
+    assert {"engine: as the layout has it", "replicas: as the layout has it", "nodes: 2"} <= set(held)
+    assert not any("share of the memory" in one for one in held)

@@ -63,3 +63,17 @@ def test_what_classes_cost_servers_is_a_table(result: ExperimentResult, tmp_path
     page = write_experiment(result.model_copy(update={"servers": [one]}), tmp_path / "with").read_text()
     assert "12,345" in page
     assert "Where the time goes" not in write_experiment(result, tmp_path / "without").read_text()
+
+
+def test_named_cells_say_what_they_are(tmp_path: Path) -> None:
+    """A name alone tells a reader nothing; one effect is shown, not are."""
+    text = "cells:\n  small: {nodes: 1, engine: Aria}\n  large: {nodes: 2, scan_threads: 2}\ntrials: 4\n"
+    random = np.random.default_rng(3)
+    classes = {"LV": lambda levels: 2.0 * (levels["nodes"] == 2)}
+    result = analyse(made_trials(written(tmp_path, text), classes, noise=lambda: float(random.normal(0, 0.02))))
+    page = write_experiment(result, tmp_path / "out")
+    for file in (page, page.with_suffix(".md")):
+        words = file.read_text()
+        assert "1: small (1 node, Aria)" in words
+        assert "2: large (2 nodes, 2 scan threads)" in words
+        assert "1 of 1 effects of factors is shown" in words
