@@ -5,7 +5,8 @@
 
 A private cluster of two nodes on this host, an Object of 41 columns. Without --only all that there is:
 
-ingest_cost       seconds of an ingest with the images of all columns, against the same without
+ingest_cost       seconds of an ingest with the images of all columns, against the same without (at least 5 turns);
+                  and ingest_cost_processor, those of processors
 lookup_unchanged  seconds of look-ups by id and of cones in a database with images, against one without
 neighbours_vs_lsdb
                   seconds of a count of all pairs within 60 arcseconds, against LSDB in threads (without it only against
@@ -17,7 +18,8 @@ cold_bytes        bytes read from the disk by a scan of two columns that nothing
                   columns (a folder on a disk: --folder)
 
 scan_rows_vs_columns_wide
-                  seconds of the same scan as rows against by columns, of an Object of 1,038 columns (40,000 rows)
+                  seconds of the same scan as rows against by columns, of an Object of 1,038 columns (400,000 rows);
+                  with _processor those of processors, which other work on the machine disturbs less
 row_ns_longest_vs_first
                   nanoseconds of a row that is added, from 0.3 million rows up to --most, the longest step against the
                   first one
@@ -47,7 +49,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import pyarrow as pa
 import pyarrow.compute as pc
 from columns_neighbours import compare_neighbours
-from columns_scans import compare_joins, compare_scans
+from columns_scans import compare_joins, compare_scans, processor_s
 from columns_sizes import (
     compare_at_once,
     compare_chunks,
@@ -59,10 +61,10 @@ from columns_sizes import (
 from columns_sky import AREA, FIRST_KEY, Sky, open_sky
 
 from skyshard.columns.node_columns import read_images
-from skyshard.columns.segment_folder import columns_folder
-from skyshard.host.page_cache import drop_page_cache, files_below
 
 LOOK_UPS = 40
+INGEST_TURNS = 5
+"""So many at least: an ingest of a second or two differs by a tenth from one turn to the next."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +96,21 @@ def measure(name: str) -> Callable[[Measure], Measure]:
 def ingest_cost(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
     """Parquet to published, and to published with images."""
     source = sky.source(sizes.rows)
-    took: dict[Literal["all", "none"], list[float]] = {"none": [], "all": []}
-    for turn in range(sizes.turns + 1):
-        for columns, times in took.items():
-            begun = perf_counter()
+    sides: list[Literal["all", "none"]] = ["none", "all"]
+    took: dict[str, list[float]] = {"none": [], "all": []}
+    used: dict[str, list[float]] = {"none": [], "all": []}
+    for turn in range(max(sizes.turns, INGEST_TURNS) + 1):
+        for columns in sides if turn % 2 else reversed(sides):  # neither is always the second
+            before, begun = processor_s(sky), perf_counter()
             sky.testbed.ingest(source, database="cost", columns=columns)
             if turn:  # the first one warms what both need
-                times.append(perf_counter() - begun)
+                took[columns].append(perf_counter() - begun)
+                used[columns].append(processor_s(sky) - before)
             sky.testbed.drop("cost")
-    return {"ingest_cost": min(took["all"]) / min(took["none"])}
+    return {
+        f"ingest_cost{kind}": min(times["all"]) / min(times["none"])
+        for kind, times in (("", took), ("_processor", used))
+    }
 
 
 @measure("lookup_unchanged")
@@ -152,9 +160,8 @@ def cold_bytes(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
     """Two columns of 41, of which nothing is in memory; what is read beside them is counted, too."""
     wanted = ["d3", "f5"]
     database = sky.database(sizes.rows)
-    folders = [columns_folder(sky.cluster.data_dir(node)) / database for node in sky.testbed.nodes]
     images = sky.images(database, wanted)  # the files are open: their indexes are read once for many scans
-    drop_page_cache(files_below(folders))
+    sky.cool(database)
     before = _read_bytes()
     needed = sum(_touched(batch) for batch in read_images(images, wanted))
     read = _read_bytes() - before

@@ -70,20 +70,21 @@ def _times(
     for turn in range(turns + 1):
         found: list[list[Any]] = []
         for name, ask in sides.items():
-            begun, before = perf_counter(), _processor_s(sky)
+            begun, before = perf_counter(), processor_s(sky)
             table = ask()
             took = perf_counter() - begun
             found.append(sorted([round(value, 6) for value in row.values()] for row in table.to_pylist()))
             if turn:
                 best[name] = min(took, best.get(name, took))
-                used[name] += (_processor_s(sky) - before) / turns
+                used[name] += (processor_s(sky) - before) / turns
         if not np.allclose(found[0], found[1]) or not np.allclose(found[0], found[2]):
             raise SystemExit(f"answers differ: {sql}")
     other.close()
     return best, used
 
 
-def _processor_s(sky: Sky) -> float:
+def processor_s(sky: Sky) -> float:
+    """Processor seconds of this process and of all servers so far."""
     pids = [int(path.read_text()) for path in sky.cluster.folder.glob("servers/*/server.pid")]
     times = [psutil.Process(pid).cpu_times() for pid in pids]
     return process_time() + sum(one.user + one.system for one in times)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ import pyarrow.parquet as pq
 
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.columns.node_columns import ChunkImage, NodeColumns, NodeParts
+from skyshard.columns.segment_folder import SegmentFolder, columns_folder
+from skyshard.host.page_cache import drop_page_cache, files_below
 from skyshard.testbed import Testbed
 
 STRIPING = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}
@@ -113,6 +116,14 @@ class Sky:
             mine = columns.chunks(table.chunks.columns, names)
             found += [image for chunk, image in mine.items() if table.chunks[chunk].nodes[0] == node]
         return found
+
+    def cool(self, database: str) -> None:
+        """Leave nothing of a database's images in memory; they stay open. The system drops no page that is mapped."""
+        folders = [columns_folder(self.cluster.data_dir(node)) / database for node in self.testbed.nodes]
+        for folder in folders:
+            for segment in SegmentFolder(folder).segments()[0]:
+                segment.mapped.madvise(mmap.MADV_DONTNEED)
+        drop_page_cache(files_below(folders))
 
     def spread(self, rows: int, stripes: int) -> Path:
         """The input of 41 columns, spread over a sky of so many stripes."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +17,7 @@ from tests.support.small_catalog import write_small_catalog
 
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.columns.segment_folder import ASIDE, SegmentFolder
+from skyshard.czar.columns.engine import Calls
 from skyshard.czar.result.query_progress import Cancelled, Running
 from skyshard.czar.run.column_reader import ColumnReader, ColumnRows
 from skyshard.testbed import Testbed
@@ -195,17 +196,32 @@ def test_parts_without_images_are_read_as_rows(testbed: Testbed, tmp_path: Path)
     testbed.drop("grown")
 
 
+@pytest.mark.parametrize("moment", ["before images are read", "while the engine computes"])
 def test_a_join_by_columns_that_is_cancelled_computes_no_more(
-    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    """It would not end by itself: threads of the scan lanes are free again for the next scan."""
-    begun = threading.Event()
-    before_reading(monkeypatch, begun.set)
+    """It would not end by itself. Who asked hears of it when the engine has ended; scan lanes are free for the next."""
+    begun, events, cursor = threading.Event(), list[str](), Calls.cursor
+
+    @contextlib.contextmanager
+    def noted(self: Calls) -> Iterator[object]:
+        events.append("computes")
+        try:
+            with cursor(self) as found:
+                if moment == "while the engine computes":
+                    begun.set()
+                yield found
+        finally:
+            events.append("computed")
+
+    monkeypatch.setattr(Calls, "cursor", noted)
+    if moment == "before images are read":
+        before_reading(monkeypatch, begun.set)
 
     def cancel() -> Running:
         begun.wait()
-        time.sleep(0.5)  # the engine is at work
         (running,) = testbed.czar.under_way()
+        events.append("cancelled")
         assert testbed.czar.cancel(running.query)
         return running
 
@@ -214,7 +230,9 @@ def test_a_join_by_columns_that_is_cancelled_computes_no_more(
         cancelled = beside.submit(cancel)
         with pytest.raises(Cancelled):
             testbed.query(ENDLESS, database="small", scan="columns")
+        assert events.count("computes") == events.count("computed")
         assert not cancelled.result().not_by_columns
+    assert moment != "while the engine computes" or "computed" in events[events.index("cancelled") :]
     running, _ = answered(testbed, SUMS, "once")
     assert running.column_chunks == running.chunks_done > 0
 

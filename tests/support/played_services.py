@@ -215,7 +215,7 @@ class PlayedMeasures:
         return before, sum(found.values()) - before, max(after, self.settled)
 
     def now(self) -> StateNow:
-        return StateNow({"node1": True, "node2": False}, {"good": 7}, {"finished": 2}, {"executing": 1})
+        return StateNow({"node1": True, "node2": False}, {"good": 7}, {"finished": 2}, {"executing": 1}, 4096)
 
 
 class Keys:

@@ -107,6 +107,8 @@ class Czar:
         scan: ScanWay = "auto",
     ) -> None:
         self._running: dict[str, Running] = {}
+        self.column_bytes = 0
+        """Of column images that its statements have read, those that failed among them."""
         self.scan = require_way(scan)
         beside = sum(node.is_here for node in nodes.values())
         left = LeftTables(self._running.__contains__)
@@ -291,7 +293,9 @@ class Czar:
         self._record(EndedStatement(sql, database, stats.elapsed_s, stats, "", running.query), running)
 
     def _record(self, ended: EndedStatement, running: Running) -> None:
-        """Give a statement that was answered at once to the history."""
+        """Count what it has read; give a statement that was answered at once to the history."""
+        with self._lock:
+            self.column_bytes += running.column_bytes
         if self._on_end is not None and not running.is_submitted:
             self._on_end(ended)
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Watcher, announce
+from skyshard.basics.scan_way import ScanWay
 from skyshard.bench.compare.sweep import Forecast, Size, Sweep, forecasts, sweep_of
 from skyshard.bench.model.published_results import check_model, cliff, read_published
 from skyshard.bench.pages.sweep_page import write_sweep
-from skyshard.bench.record.trial_folder import MANIFEST, read_trial
+from skyshard.bench.record.trial_folder import MANIFEST, Trial, read_trial
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import names_of, workload_templates
 from skyshard.cluster.private_cluster import MAX_NODES, PrivateCluster
@@ -46,6 +47,13 @@ class SweepRun:
     nodes: tuple[int, ...]
     on_nodes: tuple[int, ...]
     """Node counts that projections are made for."""
+    scan: ScanWay | None = None
+    """How the czar scans; None: as it does by itself, without column images."""
+
+    @property
+    def target(self) -> str:
+        """That of its trials."""
+        return "czar" if self.scan is None else f"czar:{self.scan}"
 
     def run(self, watcher: Watcher) -> tuple[Sweep, Path]:
         """Run the missing trials, fit, and write; returns the sweep and its page. Inputs are checked first."""
@@ -101,11 +109,18 @@ class SweepRun:
                     announce(watcher, self._which(len(before) + len(sizes) + 1, count, fraction))
                     self._measure(cluster, count, shares[fraction], fraction, trial, watcher)
                 read = read_trial(trial)
+                self._require_same(trial, read)
                 sizes.append(Size(_true_fraction(read.manifest.catalog, fraction), count, read))
         finally:
             if cluster.exists:
                 cluster.destroy()
         return sizes
+
+    def _require_same(self, trial: Path, read: Trial) -> None:
+        """Raises UserError for a trial of another sweep, which scanned otherwise."""
+        wanted, found = self.target.replace(":", "-"), read.manifest.target
+        if found != wanted:
+            raise UserError(f"'{trial}' is a trial of '{found}', not of '{wanted}'", remedy="choose another --out")
 
     def _which(self, number: int, count: int, fraction: float) -> str:
         """For people: which trial of how many comes next, and of what."""
@@ -122,11 +137,12 @@ class SweepRun:
             write_catalog(read_recipe(self.recipe), sky, fraction=share, runtime=runtime, watcher=watcher)
         database = f"sweep_{count}_{round(fraction * 1e12)}"
         with Testbed(cluster.folder) as testbed:
-            testbed.ingest(sky, database=database, watcher=watcher)
+            columns = "all" if self.scan in ("auto", "columns") else None
+            testbed.ingest(sky, database=database, columns=columns, watcher=watcher)
             if self.workload.check_answers:
                 testbed.load_mono(database, watcher=watcher)
         shutil.rmtree(trial, ignore_errors=True)
-        TrialRun(self.file, self.workload, trial, database, ("czar",), cluster.folder).run(watcher)
+        TrialRun(self.file, self.workload, trial, database, (self.target,), cluster.folder).run(watcher)
         shutil.rmtree(sky, ignore_errors=True)
 
     def _predict(self, sizes: Sequence[Size], at: tuple[float, int]) -> dict[str, Forecast]:

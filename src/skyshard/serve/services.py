@@ -184,6 +184,8 @@ class StateNow:
     replicas: dict[str, int]
     transactions: dict[str, int]
     open_queries: dict[str, int]
+    column_bytes: int = 0
+    """Of column images that statements of this process have read since it began."""
 
 
 class Measures(Protocol):

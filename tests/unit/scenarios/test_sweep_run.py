@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.bench_trials import made_workload
+from tests.support.bench_trials import made_trial, made_workload
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Progress, unwatched
+from skyshard.bench.record.write_trial import write_trial
 from skyshard.bench.workload.workload import find_workload, read_workload
 from skyshard.scenarios.sweep_run import SweepRun
 
@@ -51,3 +52,13 @@ def test_a_sweep_starts_nothing_with_a_wrong_input(tmp_path: Path, change: dict[
     assert words in str(caught.value)
     assert seen == []
     assert not (tmp_path / "out").exists()
+
+
+def test_a_trial_that_scanned_otherwise_is_not_of_the_sweep(tmp_path: Path) -> None:
+    """Times of rows are not those of columns: a folder with the others is refused."""
+    (trial := tmp_path / "trial-1-1e-07").mkdir()
+    write_trial(trial, made_trial(1))
+    options: dict[str, Any] = {"recipe": "tiny", "fractions": (1e-7,), "nodes": (1,), "on_nodes": (25,)}
+    run = SweepRun(QUICK, read_workload(QUICK), out=tmp_path, scan="columns", **options)
+    with pytest.raises(UserError, match="is a trial of 'czar', not of 'czar-columns'"):
+        run.run(unwatched)

@@ -342,6 +342,10 @@ def sweep(
     leave_out: Annotated[str, typer.Option(help="Classes, or class/template, to leave out, with commas between.")] = "",
     duration: Annotated[float, typer.Option(min=0, help="Seconds for every class that has a duration.")] = 0.0,
     check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
+    scan: Annotated[
+        Literal["auto", "rows", "columns"] | None,
+        typer.Option(help="How the czar scans; all but rows makes column images, too."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a workload at several fractions of DR1 and node counts, and fit how times grow.
@@ -351,7 +355,7 @@ def sweep(
     file, loaded = _adjusted_file(workload, leave_out, duration, check=check)
     asked = skyshard.scenarios.SweepRun(
         file, loaded, out, recipe, tuple(_numbers(fractions, float)), tuple(_numbers(nodes, int)),
-        tuple(_numbers(on_nodes, int)),
+        tuple(_numbers(on_nodes, int)), scan,
     )  # fmt: skip
     with interruptible(), quick_switching(), progress_bars() as watcher:
         found, page = asked.run(watcher)

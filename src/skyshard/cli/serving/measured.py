@@ -32,7 +32,8 @@ class TestbedMeasures:
         skyshard.replicate.watch_nodes(testbed.registry, lambda: testbed.wiring.reached)
         down = {name for name, row in testbed.registry.nodes.rows().items() if row.down_s}
         nodes = {name: name not in down for name in testbed.nodes}
-        return StateNow(nodes, measures.replicas(), measures.transactions(), measures.open_queries())
+        read = testbed.czar.column_bytes
+        return StateNow(nodes, measures.replicas(), measures.transactions(), measures.open_queries(), read)
 
 
 class TestbedHealth:

@@ -1,7 +1,8 @@
-"""Metrics of Prometheus, read from the registry when they are asked for: no counter is lost with a process.
+"""Metrics of Prometheus, read from the registry when they are asked for: no counter of it is lost with a process.
 
 Rules: labels never hold SQL, users or numbers of queries. Counters only grow, though the history forgets: what has
-settled is summed here once, what has not is added to it at each scrape.
+settled is summed here once, what has not is added to it at each scrape. What only this process knows begins anew with
+it, as Prometheus expects of a counter.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class SkyshardCollector(Collector):
         yield from _of_queries(totals)
         yield _counter("skyshard_ingest_rows", "Rows of finished transactions, without overlap.", rows)
         now = self._measures.now()
+        yield _counter("skyshard_column_bytes", "Bytes of column images that this process has read.", now.column_bytes)
         yield _gauge("skyshard_open_queries", "Submitted queries that have not ended.", "state", now.open_queries)
         yield _gauge("skyshard_node_up", "Whether a node's server answers.", "node", now.nodes_up)
         yield _gauge("skyshard_replicas", "Replicas of chunk tables.", "state", now.replicas)

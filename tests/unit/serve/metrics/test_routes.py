@@ -54,6 +54,7 @@ def test_a_scrape_shows_what_has_ended_and_what_is(client: httpx.Client) -> None
     assert (found["skyshard_chunks_scanned_total"], found["skyshard_bytes_merged_total"]) == (43, 5100)
     assert (found["skyshard_node_up node1"], found["skyshard_node_up node2"]) == (1, 0)
     assert (found["skyshard_ingest_rows_total"], found["skyshard_replicas good"]) == (15, 7)
+    assert found["skyshard_column_bytes_total"] == 4096
 
 
 def test_sessions_of_the_mysql_door_are_counted() -> None:
