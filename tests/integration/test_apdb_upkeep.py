@@ -91,6 +91,17 @@ def test_a_compaction_changes_no_answer(testbed: Testbed, writer: TileWriter) ->
     assert ask(testbed, sql) == before
 
 
+def test_stores_that_did_not_come_as_they_should_are_counted_and_named(testbed: Testbed, writer: TileWriter) -> None:
+    """A late visit, whose clock is that of an earlier number too; a detector of another time than its visit."""
+    assert testbed.apdb.status(DATABASE).odd == ()
+    writer.store(9, 0, NIGHT - 10.0, [], [])
+    writer.store(2, 1, NIGHT + 0.2, [], [])
+    late, back, apart = testbed.apdb.status(DATABASE).odd
+    assert (late.what, late.named) == ("came after a store of a later time", ("visit 9, detector 0",))
+    assert (back.what, back.named) == ("are earlier than a visit of a smaller number", ("visit 9, detector 0",))
+    assert (apart.count, apart.named) == (1, ("visit 2, detector 1",))
+
+
 def test_an_unknown_action_is_named(testbed: Testbed, writer: TileWriter) -> None:
     """With those that there are."""
     with pytest.raises(UserError, match=r"no action 'sweep'.*scan-unassociated"):

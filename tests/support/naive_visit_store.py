@@ -28,7 +28,8 @@ class NaiveStore:
     def __init__(self, failures: int = 0) -> None:
         """``failures``: calls that fail, every seventh one from the third on, before or after they did their work."""
         self.tables = {name: apdb_table(name).schema.empty_table() for name in TABLE_NAMES}
-        self.tiles: dict[tuple[int, int], int] = {}
+        self.tiles: dict[tuple[int, int], float] = {}
+        """Tile → time of its exposure."""
         self.corrupt: TableName | None = None
         """A table whose answers lack one row."""
         self._lock, self._calls, self._failures = threading.RLock(), 0, failures
@@ -47,7 +48,8 @@ class NaiveStore:
 
     def stored_tiles(self) -> pa.Table:
         pairs = np.array(list(self.tiles), np.int64).reshape(-1, 2)
-        return pa.table({"visit": pairs[:, 0], "detector": pairs[:, 1].astype(np.int32)})
+        times = np.array(list(self.tiles.values()), np.float64)
+        return pa.table({"visit": pairs[:, 0], "detector": pairs[:, 1].astype(np.int32), "time": times})
 
     def read_objects(self, region: Polygon) -> Reading:
         with self._lock:
@@ -92,7 +94,7 @@ class NaiveStore:
                 grown = pa.concat_tables([self.tables[name], storable_rows(apdb_table(name), part)])
                 self.tables[name] = grown.combine_chunks()
             self._keep_newest(rows.objects)
-            self.tiles[(tile.visit, tile.detector)] = 1
+            self.tiles[(tile.visit, tile.detector)] = rows.tile.time
             if is_lost:
                 raise ClusterError("the reply was lost", remedy="try again")
             return Receipt(False, [_operation(name, "insert", part) for name, part in parts.items()])

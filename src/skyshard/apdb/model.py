@@ -156,7 +156,10 @@ class VisitStore(Protocol):
         ...
 
     def stored_tiles(self) -> pa.Table:
-        """Which tiles are stored: columns ``visit`` (int64) and ``detector`` (int32), one row a tile, any order."""
+        """Which tiles are stored: one row a tile, any order.
+
+        Columns ``visit`` (int64), ``detector`` (int32), ``time`` (float64, MJD TAI).
+        """
         ...
 
     def drop_before(self, time: float) -> Sequence[Operation]:

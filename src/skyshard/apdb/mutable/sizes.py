@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from skyshard.apdb.model import TableName, TableSize
 from skyshard.apdb.mutable.mutable_database import MutableDatabase
 from skyshard.apdb.mutable.mutable_tables import month_named
+from skyshard.apdb.mutable.odd_stores import OddStores, odd_stores
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES
 from skyshard.db.connection import Account, Connection, connect, quote_name
 from skyshard.registry.catalog.mutable_chunks import TILE_STORES
@@ -47,6 +48,8 @@ class ApdbStatus:
     """Stores whose rows are published."""
     lag_s: float | None
     """How far the newest published store is behind the newest one, in seconds of the survey; None before the first."""
+    odd: tuple[OddStores, ...] = ()
+    """Stores that did not come as a survey sends them."""
 
     def sizes(self) -> dict[TableName, TableSize]:
         """Over all nodes."""
@@ -73,11 +76,12 @@ def status_of(database: MutableDatabase) -> ApdbStatus:
             "SELECT COUNT(*), COALESCE(SUM(is_whole), 0), MAX(time), COALESCE(SUM(is_published), 0), "
             f"MAX(IF(is_published, time, NULL)) FROM {quote_name(TILE_STORES)}"
         )
+        odd = odd_stores(reader)
     lag_s = None if newest_published is None else max(0.0, (float(newest) - float(newest_published)) * DAY_S)
     return ApdbStatus(
         database.shown, database.layout.engine, database.upsert, {node: placed.count(node) for node in database.nodes},
         tuple(tables), int(whole), int(stores) - int(whole), None if newest is None else float(newest), int(published),
-        lag_s,
+        lag_s, odd,
     )  # fmt: skip
 
 

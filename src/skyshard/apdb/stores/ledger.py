@@ -14,7 +14,7 @@ from skyshard.apdb.stores.stored_tables import LEDGER
 
 LEDGER_COLUMNS = ("visit", "detector", "objects", "sources", "forced")
 """A tile, and how many rows it stored, besides the time of its exposure."""
-TILES_SCHEMA = pa.schema([("visit", pa.int64()), ("detector", pa.int32())])
+TILES_SCHEMA = pa.schema([("visit", pa.int64()), ("detector", pa.int32()), ("time", pa.float64())])
 _COUNT = pa.schema([("n", pa.int64())])
 
 
@@ -67,6 +67,6 @@ def enter_ledger(dialect: Dialect, rows: TileRows) -> str:
 
 def stored_tiles(server: SqlServer) -> pa.Table:
     """All tiles of the ledger."""
-    named = server.dialect.named
-    tiles, _ = server.fetch(f"SELECT {named('visit')}, {named('detector')} FROM {named(LEDGER)}", TILES_SCHEMA)
+    dialect = server.dialect
+    tiles, _ = server.fetch(f"SELECT {dialect.listed(TILES_SCHEMA.names)} FROM {dialect.named(LEDGER)}", TILES_SCHEMA)
     return tiles

@@ -94,8 +94,8 @@ class TileLedger:
         return read_nodes(self._connection, self._database)
 
     def whole_tiles(self) -> pa.Table:
-        rows = self._connection.rows(f"SELECT visit, detector FROM {_STORES} WHERE is_whole = 1")
-        columns = list(zip(*rows, strict=True)) if rows else [(), ()]
+        rows = self._connection.rows(f"SELECT visit, detector, time FROM {_STORES} WHERE is_whole = 1")
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(TILES_SCHEMA)
         return pa.table(
             [pa.array(one, kind) for one, kind in zip(columns, TILES_SCHEMA.types, strict=True)], TILES_SCHEMA
         )

@@ -225,6 +225,7 @@ def markdown_visits(trial: VisitTrial) -> str:
         f"**{verdict_of_visits(trial)}**",
         "\n".join(f"- {name}: {value}" for name, value in _facts(trial)),
     ]
+    parts += ["\n".join(f"- {one.sentence}" for one in trial.summary.odd)]
     for one in trial.summary.phases:
         effects = beside_effects(trial.beside, visit_times(trial.samples, one.phase))
         parts += [f"## {one.phase}", markdown_table(SERIES_HEADERS, series_rows(one))]

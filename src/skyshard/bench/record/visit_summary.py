@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from skyshard.bench.record.odd_tiles import OddTiles
 from skyshard.bench.record.trend_line import Floats, TrendLine, line_through, ratio_interval
 from skyshard.bench.record.visit_times import VisitSeries, VisitTimes, phases_of, visit_times
 from skyshard.catalog.strict_files import Strict
@@ -160,17 +161,21 @@ class VisitSummary(Strict):
     phases: list[PhaseNumbers]
     failures: list[str]
     """Why the trial failed, as sentences; empty: it passed."""
+    odd: list[OddTiles] = Field(default_factory=list)
+    """Tiles that were given up, sent again, or stored out of order."""
 
     @property
     def is_trustworthy(self) -> bool:
         return not self.is_partial and all(one.driver_share <= MOST_DRIVER_SHARE for one in self.phases)
 
 
-def summarise_visits(samples: pa.Table, facts: Mapping[str, VisitFacts], *, is_partial: bool = False) -> VisitSummary:
+def summarise_visits(
+    samples: pa.Table, facts: Mapping[str, VisitFacts], odd: Sequence[OddTiles] = (), *, is_partial: bool = False
+) -> VisitSummary:
     """The numbers of a trial, from a table of ``VISIT_SAMPLES`` and the facts of each phase."""
     phases = [_phase(visit_times(samples, name), facts[name]) for name in phases_of(samples)]
     failures = [sentence for one in phases for sentence in _failures(one)] if phases else ["no tile was sent"]
-    return VisitSummary(phases=phases, is_partial=is_partial, failures=failures)
+    return VisitSummary(phases=phases, is_partial=is_partial, failures=failures, odd=list(odd))
 
 
 def _failures(one: PhaseNumbers) -> list[str]:

@@ -30,6 +30,7 @@ from skyshard.bench.drive.progress_thread import ProgressThread
 from skyshard.bench.record.beside_actions import BesideAction
 from skyshard.bench.record.environment import capture_environment
 from skyshard.bench.record.machine_probe import MachineProbe, MachineReading
+from skyshard.bench.record.odd_tiles import odd_tiles, out_of_order
 from skyshard.bench.record.telemetry import TELEMETRY_SCHEMA, TelemetryRecorder
 from skyshard.bench.record.trial_folder import MANIFEST, TELEMETRY
 from skyshard.bench.record.trial_manifest import VERSION, TrialManifest
@@ -144,7 +145,7 @@ def _plan(asked: VisitsAsked, stored: StoredTiles) -> _Plan:
         remedy = "name an empty store, go on with the trial by --resume, or read only (--no-update)"
         raise UserError(what, remedy=remedy)
     sky = VisitSky(_settings(asked, first))
-    stored.require_known(sky.settings.count, asked.tiles)
+    stored.require_known(sky, asked.tiles)
     return _Plan(first, list(queue(asked.workload, sky, stored, first=first)))
 
 
@@ -217,9 +218,14 @@ def _write(
         for phase in asked.workload.phases
         if phase.visits
     }
-    summary = summarise_visits(samples, facts, is_partial=found.is_partial)
+    odd = [
+        *odd_tiles("given up", ((one.visit, one.detector) for one in found.missing)),
+        *odd_tiles("sent again that were stored already", ((one.visit, one.detector) for one in found.was_there)),
+        *odd_tiles("stored after one of a later visit", out_of_order(samples)),
+    ]
+    summary = summarise_visits(samples, facts, odd, is_partial=found.is_partial)
     compared = sum(one.compared for one in summary.phases)
-    driver = {**manifest.driver, "stores_found_done": found.was_there, "tiles_given_up": len(found.missing)}
+    driver = {**manifest.driver, "stores_found_done": len(found.was_there), "tiles_given_up": len(found.missing)}
     ended = manifest.model_copy(
         update={
             "stopped": datetime.now(UTC), "is_partial": found.is_partial, "known_answers": compared,

@@ -39,7 +39,7 @@ class DrivenVisits:
     """That ended in this run."""
     missing: list[VisitId] = field(default_factory=list)
     """Tiles that were given up."""
-    was_there: int = 0
+    was_there: list[VisitId] = field(default_factory=list)
     """Stores that found their tile stored, by a try whose reply was lost."""
     wrong: list[str] = field(default_factory=list)
     """The first wrong answers in words."""
@@ -213,7 +213,7 @@ class VisitDriver:
         missing = self._given_up(one, outcomes)
         if one.queued.load.update:
             self._sky.settle(one.drawn, (*one.queued.missing, *missing))
-        self.found.was_there += sum(outcome.was_there for outcome in outcomes)
+        self.found.was_there += [VisitId(one.drawn.visit, outcome.tile) for outcome in outcomes if outcome.was_there]
         own_s = one.own_s + time.thread_time() - begun_s
         last_s = max(sample.done_s for sample in samples)
         driver = VisitSample(

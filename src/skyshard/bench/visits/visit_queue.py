@@ -13,7 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from skyshard.apdb.sky.visit_sky import VisitSky
+from skyshard.basics.array_types import Flags
 from skyshard.basics.errors import UserError
+from skyshard.bench.record.odd_tiles import odd_tiles
 from skyshard.bench.workload.visit_load import VisitLoad
 from skyshard.bench.workload.workload import Workload
 
@@ -37,6 +39,7 @@ class StoredTiles:
     """The tiles that a store holds, by visit."""
 
     def __init__(self, tiles: pa.Table) -> None:
+        self._tiles = tiles
         visits, detectors = tiles["visit"].to_numpy(), tiles["detector"].to_numpy()
         order = np.argsort(visits, kind="stable")
         numbers, first = np.unique(visits[order], return_index=True)
@@ -58,13 +61,20 @@ class StoredTiles:
         """Number of the newest visit with a stored tile; 0: none."""
         return max(self._by_visit, default=0)
 
-    def require_known(self, visits: int, tiles: int) -> None:
-        """Raises UserError for a visit or detector that the workload does not have."""
-        for visit, detectors in self._by_visit.items():
-            if not 1 <= visit <= visits or max(detectors) >= tiles or min(detectors) < 0:
-                what = f"the store holds visit {visit}, detector {max(detectors)}, which the workload does not have"
-                remedy = f"it has {visits} visits of {tiles} tiles; use the store of this workload, or an empty one"
-                raise UserError(what, remedy=remedy)
+    def require_known(self, sky: VisitSky, tiles: int) -> None:
+        """Raises UserError for visits and detectors that the workload does not have, or has at another time."""
+        visits = sky.settings.count
+        number, detector, time = (self._tiles[name].to_numpy() for name in ("visit", "detector", "time"))
+        is_known = (number >= 1) & (number <= visits) & (detector >= 0) & (detector < tiles)
+        remedy = f"it has {visits} visits of {tiles} tiles; use the store of this workload, or an empty one"
+        self._refuse(~is_known, "which the workload does not have", remedy)
+        wanted = np.array([sky.time_of(one) for one in np.clip(number, 1, visits).tolist()])
+        self._refuse(time != wanted, "at another time than the workload has them: a clock went wrong", remedy)
+
+    def _refuse(self, which: Flags, what: str, remedy: str) -> None:
+        odd = self._tiles.filter(pa.array(which))
+        if found := odd_tiles(what, zip(odd["visit"].to_pylist(), odd["detector"].to_pylist(), strict=True)):
+            raise UserError(f"the store holds {found[0].sentence}", remedy=remedy)
 
 
 def queue(workload: Workload, sky: VisitSky, stored: StoredTiles, *, first: int = 1) -> Iterator[QueuedVisit]:

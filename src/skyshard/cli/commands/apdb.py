@@ -125,6 +125,9 @@ def _show(found: ApdbStatus, *, as_json: bool) -> None:
         f"{f', {found.unfinished} not whole' if found.unfinished else ''}, {found.published} published"
         f"{'' if found.lag_s is None else f', {found.lag_s:.0f} s behind'}"
     )
+    for one in found.odd:
+        more = f"; {one.count - len(one.named)} more" if one.count > len(one.named) else ""
+        typer.echo(f"{one.count} stores {one.what}: {'; '.join(one.named)}{more}")
     print_table(
         ["table", "node", "rows", "stored", "months"],
         [[one.table, one.node, one.rows, human_bytes(one.bytes), _months(one.months)] for one in found.tables],

@@ -97,7 +97,7 @@ def _show(summary: VisitSummary, wrong: Sequence[str], page: Path) -> None:
             f"{phase.visits} visits, {phase.compared} tiles compared, {phase.wrong} wrong; {phase.tries} tries failed, "
             f"{phase.lost} visits lost; {phase.driver_share:.1%} the driver's own"
         )
-    for text in (*wrong, *summary.failures, f"report: {page}"):
+    for text in (*(one.sentence for one in summary.odd), *wrong, *summary.failures, f"report: {page}"):
         typer.echo(text)
 
 

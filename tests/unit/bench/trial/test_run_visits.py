@@ -10,6 +10,7 @@ from tests.support.small_visits import asked, small_workload
 
 from skyshard.apdb.model import Receipt, TileRows
 from skyshard.basics.errors import ClusterError, UserError
+from skyshard.bench.pages.visit_page import write_visit_report
 from skyshard.bench.record.visit_trial import read_visit_trial
 from skyshard.bench.trial.run_visits import changed, run_visits
 from skyshard.bench.trial.trial_setup import TrialWatch
@@ -158,6 +159,29 @@ def test_a_tile_that_is_given_up_is_missing_ever_after(tmp_path: Path) -> None:
     (phase,) = result.summary.phases
     assert (phase.visits, phase.lost, phase.wrong) == (15, 1, 0)
     assert read_visit_trial(tmp_path / "out").manifest.driver["tiles_given_up"] == 1
+    assert [one.sentence for one in result.summary.odd] == ["1 tile given up: visit 5, detector 2"]
+    assert "1 tile given up: visit 5, detector 2" in write_visit_report(tmp_path / "out").read_text()
+    assert "1 tile given up: visit 5, detector 2" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_a_tile_whose_reply_was_lost_is_named(tmp_path: Path) -> None:
+    """Its second try finds it stored: twice sent, once there."""
+    store = NaiveStore(failures=400)
+    result = run_visits(asked(tmp_path / "out", small_workload({"count": 4})), store, TrialWatch())
+    [again] = [one for one in result.summary.odd if "stored already" in one.what]
+    assert again.count == read_visit_trial(tmp_path / "out").manifest.driver["stores_found_done"]
+    assert again.named[0].startswith("visit ")
+    assert len(store.tiles) == 16
+
+
+def test_a_clock_that_went_back_is_refused(tmp_path: Path) -> None:
+    """What the store holds of a visit must be of the visit's time."""
+    store, out, workload = StoppingStore(3, None), tmp_path / "out", small_workload({"count": 4})
+    run_visits(asked(out, workload), store, TrialWatch())
+    held = whole(store)
+    held.tiles[(2, 1)] -= 0.5
+    with pytest.raises(UserError, match=r"1 tile at another time than the workload has them.*: visit 2, detector 1"):
+        run_visits(asked(out, workload, resumes=True), held, TrialWatch())
 
 
 def test_other_stores_and_folders_are_refused(tmp_path: Path) -> None:
@@ -169,7 +193,9 @@ def test_other_stores_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has ended"):
         run_visits(asked(tmp_path / "out", workload, resumes=True), store, TrialWatch())
     fewer = small_workload({"count": 2, "tiles": 1, "update": False})
-    with pytest.raises(UserError, match="visit 1, detector 3, which the workload does not have"):
+    with pytest.raises(
+        UserError, match="12 tiles which the workload does not have: visit 1, detector 1; visit 1, detector 2"
+    ):
         run_visits(asked(tmp_path / "other", fewer), store, TrialWatch())
     with pytest.raises(UserError, match="name the folder of a trial"):
         run_visits(asked(tmp_path / "nowhere", workload, resumes=True), store, TrialWatch())

@@ -19,6 +19,16 @@ class MutableSizeOutput(Output):
     """Numbers of months, floor(MJD / 30); empty for a table that is not parted."""
 
 
+class OddStoresOutput(Output):
+    """Stores that did not come as a survey sends them, of one kind."""
+
+    what: str
+    """In words."""
+    count: int
+    named: list[str]
+    """The first of them."""
+
+
 class ApdbStatusOutput(Output):
     """``apdb create`` and ``apdb status``."""
 
@@ -38,6 +48,8 @@ class ApdbStatusOutput(Output):
     """Stores whose rows are published."""
     lag_s: float | None
     """From the newest published store to the newest one, in seconds of the survey; none before the first."""
+    odd: list[OddStoresOutput]
+    """Stores that came out of order, or whose clock went back."""
 
 
 class PublishedChunkOutput(Output):
