@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from skyshard.basics.errors import ClusterError, SkyshardError
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.serve.access import Identity
 from skyshard.serve.answer_stream import FEW_ROWS, AnswerStream
 from skyshard.serve.lanes import Lanes
@@ -22,9 +22,9 @@ from skyshard.serve.mysql.asked_for import has_limit
 from skyshard.serve.mysql.definitions import Definition, definitions_of
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import StatementNow
-from skyshard.serve.mysql.errors import error_packet, is_of_names
+from skyshard.serve.mysql.errors import NOT_GROUPED, error_packet, is_of_names
 from skyshard.serve.mysql.kept_definitions import MOST_TEXT, KeptDefinitions, ResultHead
-from skyshard.serve.mysql.packets import eof
+from skyshard.serve.mysql.packets import eof, error_of
 from skyshard.serve.mysql.row_packets import Piece
 from skyshard.serve.mysql.server_session import SmallResult
 from skyshard.serve.mysql.session_state import NO_LIMIT, SessionState
@@ -149,8 +149,14 @@ async def _head(asking: Asking, asked: Asked, state: SessionState, stream: Answe
 async def _described(
     asking: Asking, asked: Asked, state: SessionState, stream: AnswerStream
 ) -> Sequence[Definition] | None:
-    """As a server gives them for the statement, or for the czar's form of it; None where it knows neither."""
+    """As a server gives them for the statement, or for the czar's form of it; None where it knows neither.
+
+    Raises:
+        UserError: the session asks for strictness that the statement lacks.
+    """
     found = await asked.describe()
+    if found.error and error_of(found.error)[0] in NOT_GROUPED:
+        raise UserError(error_of(found.error)[1])
     if len(found.columns) == len(stream.columns):
         return found.columns
     written = await asking.lanes.call(asking.services.queries.written_out, asked.text, state.database)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from skyshard.basics.errors import ClusterError, Refusal, SkyshardError, UserError
 from skyshard.serve.mysql.packets import error, error_of
 from skyshard.serve.user_limits import OverQuota
@@ -9,12 +11,19 @@ from skyshard.serve.user_limits import OverQuota
 NOT_SUPPORTED, INTERRUPTED, UNKNOWN, BAD_LETTERS, TOO_LONG, NO_TABLE = 1235, 1317, 1105, 1300, 1153, 1146
 UNKNOWN_COMMAND, NO_DATABASE, ACCESS_DENIED, TOO_MANY, NEEDS_TLS, NO_STATEMENTS = 1047, 1049, 1045, 1040, 3159, 1295
 BAD_ARGUMENTS, NO_SUCH_STATEMENT, NO_CURSOR, TOO_MANY_STATEMENTS = 1210, 1243, 1421, 1461
-OVER_QUOTA, HOST_BLOCKED = 1226, 1129
+OVER_QUOTA, HOST_BLOCKED, SYNTAX = 1226, 1129, 1064
+NOT_GROUPED = frozenset((1055, 1140))
 QSERV_REFUSED, QSERV_UNKNOWN_QUERY = 4003, 4005
 _NAMES_AND_SYNTAX = frozenset(
-    (1046, 1049, 1052, 1054, 1060, 1064, 1066, 1104, 1109, 1111, 1146, 1149, 1222, 1247, 1248)
+    (1046, 1049, 1052, 1054, *NOT_GROUPED, 1060, 1064, 1066, 1104, 1109, 1111, 1146, 1149, 1222, 1247, 1248)
 )
 """What the server says of wrong names and wrong SQL, in words that every client's user knows."""
+_STATES = {
+    1038: "HY001", 1055: "42000", 1054: "42S22", 1064: "42000", 1118: "42000", 1139: "42000", 1241: "21000",
+    1242: "21000", 1264: "22003", 1292: "22007", 1305: "42000", 1366: "22007", 1367: "22007", 1426: "42000",
+    1582: "42000", 1583: "42000", 1690: "22003",
+}  # fmt: skip
+"""The states of SQL that a server gives with its numbers, where it is not HY000."""
 _AS_TEXT = frozenset(("PREPARE", "EXECUTE", "DEALLOCATE"))
 """Prepared statements in SQL that are not taken."""
 NO_RIGHT = frozenset((1044, 1142, 1143))
@@ -31,7 +40,17 @@ def error_packet(problem: SkyshardError) -> bytes:
         return error(UNKNOWN, "HY000", str(problem))
     if isinstance(problem, UserError) and problem.what.startswith("no database"):
         return error(NO_DATABASE, "42000", str(problem))
-    return error(UNKNOWN, "HY000", str(problem))
+    number = _number_of(problem)
+    return error(number, _STATES.get(number, "HY000"), str(problem))
+
+
+def _number_of(problem: SkyshardError) -> int:
+    """The number that a server gave to its refusal of a statement; of our own errors only those of syntax have one."""
+    if isinstance(problem, UserError) and problem.what.startswith("syntax error"):
+        return SYNTAX
+    said: tuple[Any, ...] = getattr(problem.__cause__, "args", ())
+    is_servers = len(said) > 1 and isinstance(said[0], int) and not isinstance(problem.__cause__, OSError)
+    return int(said[0]) if is_servers else UNKNOWN
 
 
 def refused_statement(word: str) -> bytes:

@@ -13,7 +13,7 @@ from skyshard.basics.errors import SkyshardError
 from skyshard.serve.access import Identity
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.mysql import errors
-from skyshard.serve.mysql.asked_for import AskedFor, Way, way_of
+from skyshard.serve.mysql.asked_for import AskedFor, Way, way_of, without_leading
 from skyshard.serve.mysql.catalog_answer import send_rows
 from skyshard.serve.mysql.definitions import ColumnType, Definition, definitions_of
 from skyshard.serve.mysql.describe import Describer
@@ -83,6 +83,7 @@ class QservStatements:
             queries = [*await self._at_once(), *queries] if is_running else queries
             for statement in list_statements(name, [one.shown_to(self._who) for one in queries]):
                 await self._lister.run(statement.encode("utf-8", "surrogateescape"), own)
+        sql = f"SET STATEMENT sql_select_limit = {state.limit} FOR {without_leading(sql)}"
         async for answer in self._lister.pass_on(sql.encode(), replace(state, charset="utf8mb4")):
             await self._client.send(errors.of_lists(answer) if is_error(answer) else answer)
         for name in names:

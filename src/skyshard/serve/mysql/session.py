@@ -20,7 +20,7 @@ from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Identity
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.mysql import errors
-from skyshard.serve.mysql.asked_for import AskedFor, Way, way_of
+from skyshard.serve.mysql.asked_for import AskedFor, Way, way_of, without_leading
 from skyshard.serve.mysql.catalog_answer import Asking, send_catalog_answer
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import DoorSessions
@@ -268,7 +268,8 @@ class Session:
         if way_of(text, state.database).way is not Way.DESCRIBE:
             await self._client.send(errors.refused_statement(text))
             return
-        async for answer in self._describer.pass_on(text.encode(), replace(state, charset="utf8mb4")):
+        asked = f"SET STATEMENT sql_select_limit = {state.limit} FOR {without_leading(text)}"
+        async for answer in self._describer.pass_on(asked.encode(), replace(state, charset="utf8mb4")):
             await self._client.send(answer)
 
     async def _kill(self, asked: AskedFor) -> None:

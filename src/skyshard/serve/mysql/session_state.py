@@ -1,7 +1,7 @@
 """What a client has set on its session, as the server says it, and what of it the czar's answers follow. No I/O.
 
 Nothing that a client SETs is read from its text: before a catalog statement that follows one that may have changed
-something, the session's own server is asked.
+something, the session's own server is asked. What changes answers and is not followed is refused.
 """
 
 from __future__ import annotations
@@ -10,18 +10,28 @@ from dataclasses import dataclass
 
 from skyshard.basics.errors import UserError
 from skyshard.db.charsets import codec_of
-from skyshard.serve.mysql.text_rows import Encode, as_stored, as_they_are, encoding
+from skyshard.serve.mysql.text_rows import Encode, as_stored, as_they_are, encoding, in_three_bytes
 
+_CHANGING = (
+    "div_precision_increment", "group_concat_max_len", "default_week_format", "lc_time_names", "max_sort_length",
+    "old_mode", "sql_auto_is_null",
+)  # fmt: skip
+"""Settings by which a server answers otherwise than the czar's servers do."""
+_CHANGED = [f"IF(@@{name} <> @@global.{name}, '{name}', NULL)" for name in _CHANGING]
+_CHANGED += ["IF(ABS(@@timestamp - UNIX_TIMESTAMP(SYSDATE())) > 60, 'timestamp', NULL)"]
 ASK = (
-    b"SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_select_limit, DATABASE(),"
-    b" @@time_zone, @@sql_mode"
-)
+    "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_select_limit, DATABASE(),"
+    f" @@time_zone, @@sql_mode, CONCAT_WS(',', {', '.join(_CHANGED)}) LIMIT 1"
+).encode()
+"""With a LIMIT of its own, since the session's may be 0."""
 NO_LIMIT = 2**64 - 1
 _OTHER_SQL = frozenset(
     ("ANSI_QUOTES", "PIPES_AS_CONCAT", "NO_BACKSLASH_ESCAPES", "HIGH_NOT_PRECEDENCE", "ORACLE", "REAL_AS_FLOAT",
-     "PAD_CHAR_TO_FULL_LENGTH", "NO_UNSIGNED_SUBTRACTION")
+     "PAD_CHAR_TO_FULL_LENGTH", "NO_UNSIGNED_SUBTRACTION", "EMPTY_STRING_IS_NULL", "TIME_ROUND_FRACTIONAL")
 )  # fmt: skip
 """Modes in which a statement means something else than it does to the czar."""
+_GROUPED = "ONLY_FULL_GROUP_BY"
+"""The mode that the door's own session follows: it makes errors of statements, and no other answers."""
 _UTC = frozenset(("SYSTEM", "UTC", "+00:00"))
 
 
@@ -39,6 +49,8 @@ class SessionState:
     database: str = ""
     time_zone: str = "SYSTEM"
     sql_mode: str = ""
+    changed: str = ""
+    """Settings by which answers would be others, with commas."""
 
     @classmethod
     def of(cls, values: list[bytes | None]) -> SessionState:
@@ -50,8 +62,11 @@ class SessionState:
         """Refuse what the czar would answer otherwise than this session expects.
 
         Raises:
-            UserError: a mode, time zone or character set; says how to set it back.
+            UserError: a mode, time zone, character set or other setting; says how to set it back.
         """
+        if self.changed:
+            name = self.changed.partition(",")[0]
+            raise UserError(f"catalogs are read with {name} as it is by default", remedy=f"SET {name} = DEFAULT")
         odd = sorted(_OTHER_SQL.intersection(self.sql_mode.split(",")))
         if odd:
             raise UserError(f"catalogs are not read in sql_mode {odd[0]}", remedy="SET sql_mode = ''")
@@ -80,9 +95,11 @@ class SessionState:
 
     def encode(self) -> Encode:
         """How texts are written; UserError for a character set that is not written."""
-        if self.results in ("utf8mb4", "utf8", "utf8mb3"):
+        if self.results == "utf8mb4":
             return as_they_are
-        if self.results in ("", "binary"):
+        if self.results in ("utf8", "utf8mb3"):
+            return in_three_bytes
+        if not self.results:
             return as_stored
         try:
             return encoding(codec_of(self.results))
@@ -91,9 +108,10 @@ class SessionState:
 
     @property
     def follow(self) -> bytes:
-        """The statement that gives the door's own session the same character sets."""
+        """The statement that gives the door's own session the same character sets, and the same strictness."""
         results = self.results or "NULL"
+        mode = _GROUPED if _GROUPED in self.sql_mode.split(",") else ""
         return (
             f"SET character_set_client = {self.charset}, character_set_results = {results}, "
-            f"collation_connection = {self.collation}, sql_mode = ''"
+            f"collation_connection = {self.collation}, sql_mode = '{mode}'"
         ).encode()

@@ -93,7 +93,8 @@ def literal_text(literal: str) -> str:
 
 def ask_values(variables: Sequence[str]) -> str:
     """The statement whose row :func:`values_of` reads: each value, its letters in UTF-8, its bytes."""
-    return "SELECT " + ", ".join(f"{one}, HEX(CONVERT({one} USING utf8mb4)), HEX({one})" for one in variables)
+    asked = ", ".join(f"{one}, HEX(CONVERT({one} USING utf8mb4)), HEX({one})" for one in variables)
+    return f"SELECT {asked} LIMIT 1"  # which the session's own limit may not be
 
 
 def values_of(found: SmallResult, state: SessionState) -> list[Parameter]:

@@ -32,6 +32,11 @@ def as_they_are(texts: pa.Array, _: Definition) -> pa.Array:
     return texts
 
 
+def in_three_bytes(texts: pa.Array, _: Definition) -> pa.Array:
+    """Texts in utf8mb3, which has no letters of four bytes: ``?`` stands for them, as on a server."""
+    return pc.replace_substring_regex(texts, "[\U00010000-\U0010ffff]", "?")
+
+
 def encoding(codec: str) -> Encode:
     """Texts into another character set than UTF-8; letters that it lacks become ``?``, as on a server."""
 
@@ -89,7 +94,7 @@ def _few_texts(column: pa.Array, definition: Definition, encode: Encode) -> list
         if pa.types.is_floating(kind) and definition.decimals >= FLOATING_DECIMALS:
             text = float_text if definition.type == ColumnType.FLOAT else double_text
             return [None if value is None else text(value).encode() for value in column.to_pylist()]
-        if pa.types.is_string(kind) and encode is as_they_are:
+        if pa.types.is_string(kind) and encode is as_they_are and definition.type != ColumnType.YEAR:
             return [None if value is None else value.encode() for value in column.to_pylist()]
     found: list[bytes | None] = value_texts(column, definition, encode).to_pylist()
     return found
@@ -107,6 +112,8 @@ def value_texts(column: pa.Array, definition: Definition, encode: Encode = as_th
 
 def _texts(column: pa.Array, definition: Definition, encode: Encode) -> pa.Array:
     kind = column.type
+    if definition.type == ColumnType.YEAR and not definition.flags & _ZEROFILL:
+        return pc.if_else(pc.equal(column, "0000"), "0", column)  # of an aggregate, which a server takes for a number
     if pa.types.is_floating(kind):
         return _floating(column, definition)
     if pa.types.is_decimal(kind):

@@ -55,4 +55,4 @@ def test_a_literal_says_what_the_server_reads(literal: str, said: str) -> None:
 
 def test_values_are_asked_by_names_only() -> None:
     """Letters and bytes beside each value, so that no character set loses any."""
-    assert ask_values(["@a"]) == "SELECT @a, HEX(CONVERT(@a USING utf8mb4)), HEX(@a)"
+    assert ask_values(["@a"]) == "SELECT @a, HEX(CONVERT(@a USING utf8mb4)), HEX(@a) LIMIT 1"

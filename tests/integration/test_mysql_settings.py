@@ -1,0 +1,168 @@
+"""What clients set on their sessions at the MySQL door: followed as one server follows it, or refused by its name."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from tests.support.open_door import OpenDoor, WireClient, open_door
+from tests.support.sky_services import sky_services
+from tests.support.trouble_sky import DATABASE, Sky, build_sky
+
+from skyshard.cluster.door_server import DoorServer
+from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.db.connection import Account, connect
+
+pytestmark = pytest.mark.integration
+
+COUNT = "SELECT COUNT(*) FROM Object"
+
+
+@pytest.fixture(scope="module")
+def sky(private_cluster: PrivateCluster) -> Iterator[Sky]:
+    made = build_sky(private_cluster)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def door(sky: Sky, private_cluster: PrivateCluster) -> Iterator[OpenDoor]:
+    with open_door(sky_services(sky, DoorServer(private_cluster.folder))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def asked(door: OpenDoor) -> Iterator[WireClient]:
+    with contextlib.closing(WireClient(host=door.host, port=door.port, user="me", database=DATABASE)) as client:
+        yield client
+
+
+@pytest.fixture
+def native(sky: Sky, private_cluster: PrivateCluster) -> Iterator[WireClient]:
+    """The same client on the server that has all rows."""
+    place = private_cluster.endpoint("mono").socket
+    with contextlib.closing(WireClient(unix_socket=place, user="skyshard_reader", database=DATABASE)) as client:
+        client.ask("SET sql_mode = ''")
+        yield client
+
+
+LIMITED = (
+    "SELECT objectId FROM Object ORDER BY objectId", "(SELECT objectId FROM Object ORDER BY objectId)",
+    "SELECT objectId FROM Object ORDER BY objectId LIMIT 5", "SELECT COUNT(*) FROM (SELECT ra FROM Object) AS o",
+    "SELECT filterId FROM Filter UNION SELECT visitId FROM Visit ORDER BY 1", "SHOW COLUMNS FROM Filter",
+    "-- why\nDESC Note", "SHOW INDEX FROM Filter", "SET @few = 5",
+    "PREPARE s FROM 'SELECT objectId FROM Object WHERE objectId > ? ORDER BY objectId'", "EXECUTE s USING @few",
+    "EXECUTE IMMEDIATE 'SELECT visitId FROM Visit WHERE visitId > ? ORDER BY 1' USING @few",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", ["0", "1", "3", "DEFAULT"])
+def test_a_limit_of_the_session_is_one_server_s(asked: WireClient, native: WireClient, limit: str) -> None:
+    """Of every statement that gives rows, 0 among them: its columns are told, and the session goes on."""
+    for client in (asked, native):
+        assert not client.ask(f"SET SQL_SELECT_LIMIT = {limit}").error
+    for sql in LIMITED:
+        got, want = asked.ask(sql), native.ask(sql)
+        assert (got.error, got.rows) == (want.error, want.rows), sql
+    lists = asked.ask("SELECT 1 AS n FROM information_schema.queries")
+    assert lists.error == ()
+    assert len(lists.rows) <= (0 if limit == "0" else 1000)
+
+
+@pytest.mark.parametrize("charset", ["utf8", "utf8mb3", "utf8mb4", "latin1", "ascii"])
+def test_letters_are_sent_as_one_server_sends_them(asked: WireClient, native: WireClient, charset: str) -> None:
+    """A letter that a session's character set lacks is a question mark: of four bytes in utf8mb3, too."""
+    more = "CONCAT(CONVERT(name USING utf8mb4), _utf8mb4 X'F09F9880CEB1')"
+    sql = f"SELECT objectId, name, sort, {more} FROM Object ORDER BY objectId"
+    for client in (asked, native):
+        client.ask(f"SET NAMES {charset}")
+    got, want = asked.ask(sql), native.ask(sql)
+    assert got.error == want.error == ()
+    assert got.rows == want.rows
+
+
+CHANGING = {
+    "div_precision_increment": "10", "group_concat_max_len": "5", "default_week_format": "1",
+    "lc_time_names": "'de_DE'", "timestamp": "1000", "max_sort_length": "8", "sql_auto_is_null": "1",
+    "old_mode": "'ZERO_DATE_TIME_CAST'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_a_setting_that_changes_answers_is_refused_by_its_name(asked: WireClient, name: str) -> None:
+    """Rather than answered otherwise than the session asks; what the error says sets it back."""
+    assert asked.ask(COUNT).error == ()
+    assert asked.ask(f"SET {name} = {CHANGING[name]}").error == ()
+    for sql in (COUNT, f"EXECUTE IMMEDIATE '{COUNT}'"):
+        number, words = asked.ask(sql).error
+        assert number == 1105
+        assert words.endswith(f"SET {name} = DEFAULT"), words
+    assert asked.ask(f"SET {name} = DEFAULT").error == ()
+    assert asked.ask(COUNT).rows == [(b"155",)]
+
+
+@pytest.mark.parametrize("mode", ["EMPTY_STRING_IS_NULL", "TIME_ROUND_FRACTIONAL", "ANSI_QUOTES"])
+def test_a_mode_that_changes_answers_is_refused_by_its_name(asked: WireClient, mode: str) -> None:
+    asked.ask(f"SET sql_mode = '{mode}'")
+    assert mode in asked.ask(COUNT).error[1]
+
+
+def test_bytes_of_other_character_sets_are_not_mixed(asked: WireClient) -> None:
+    """Results as they are stored would be in other letters than those of this session's."""
+    asked.ask("SET character_set_results = binary")
+    assert "binary" in asked.ask(COUNT).error[1]
+    asked.ask("SET NAMES utf8mb4")
+    assert asked.ask(COUNT).error == ()
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT objectId, kind FROM Object GROUP BY kind", "SELECT objectId, COUNT(*) FROM Object"]
+)
+def test_full_groups_are_asked_for_as_on_one_server(asked: WireClient, native: WireClient, sql: str) -> None:
+    """Its number, its words; what is grouped in full is answered."""
+    for client in (asked, native):
+        client.ask("SET sql_mode = 'ONLY_FULL_GROUP_BY'")
+    assert asked.ask(sql).error == native.ask(sql).error != ()
+    grouped = "SELECT kind, COUNT(*) FROM Object GROUP BY kind ORDER BY kind"
+    assert asked.ask(grouped).rows == native.ask(grouped).rows
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT ABS() FROM Object", "SELECT ra FROM Object WHERE objectId = (SELECT objectId FROM Source)",
+        "SELECT big * 2 FROM Object", "SELECT EXP(1000) FROM Object", "SELECT ra FROM Object WHERE name RLIKE '['",
+        "SELECT ra FROM Object WHERE (objectId, ra) = (1)", "SELECT CAST(price AS DECIMAL(70, 2)) FROM Object",
+        "SELECT name COLLATE nothing FROM Object", "SELECT CONVERT(name USING nothing) FROM Object",
+        "SELECT ra FROM Object WHERE", "SELECT ra FORM Object", "SELECT nothing FROM Object",
+    ],
+)  # fmt: skip
+def test_an_error_has_the_number_that_one_server_gives(asked: WireClient, native: WireClient, sql: str) -> None:
+    """And says what that says, in one line, without a place on disk."""
+    (number, words), (wanted, said) = asked.ask(sql).error, native.ask(sql).error
+    assert number == wanted
+    assert said in words
+    assert "\n" not in words
+    assert ".sock" not in words
+
+
+def test_the_least_year_is_written_as_one_server_writes_it(
+    asked: WireClient, native: WireClient, sky: Sky, private_cluster: PrivateCluster
+) -> None:
+    """A year of an aggregate is a number, one of a column has four digits."""
+    zero = f"UPDATE {DATABASE}.Object SET season = 0 WHERE season = 1970"
+    servers = {"mono": ["Object"]} | {node: [] for node in private_cluster.node_names}
+    for name in servers:
+        with connect(private_cluster.endpoint(name), Account.ADMIN, DATABASE) as connection:
+            for (table,) in list(connection.rows("SHOW TABLES LIKE 'Object%'")):
+                if "Overlap" not in str(table):
+                    connection.execute(zero.replace(".Object ", f".`{table}` "))
+    for sql in (
+        "SELECT MIN(season), MAX(season) FROM Object", "SELECT season FROM Object WHERE season = 0 ORDER BY 1",
+        "SELECT kind, MIN(season) FROM Object GROUP BY kind ORDER BY kind",
+    ):  # fmt: skip
+        got, want = asked.ask(sql), native.ask(sql)
+        assert got.error == want.error == ()
+        assert got.rows == want.rows, sql
+        assert got.rows
