@@ -92,6 +92,17 @@ def test_answers_are_the_czar_s(sky: Testbed, service: pyvo.dal.TAPService) -> N
     assert (len(cut), cut.status[0]) == (7, "OVERFLOW")
 
 
+def test_letters_that_latin1_lacks_can_be_asked(sky: Testbed, service: pyvo.dal.TAPService) -> None:
+    """In strings, at once and as a job; CAST loses none of them."""
+    adql = (
+        f"SELECT TOP 2 'α Cen' AS star, CAST('β' || 'é' AS VARCHAR(5)) AS other FROM {DATABASE}.Object WHERE 'γ' <> 'δ'"
+    )
+    for found in (service.search(adql), service.run_async(adql)):
+        table = found.to_table()
+        assert list(table["star"]) == ["α Cen"] * 2
+        assert list(table["other"]) == ["βé"] * 2
+
+
 def shown(values: object) -> list[str]:
     """Values as words that are equal for both; NULL is an empty text, as VOTable's readers have it."""
     return [_word(value) for value in values]  # type: ignore[attr-defined]

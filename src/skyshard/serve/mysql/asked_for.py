@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from skyshard.serve.mysql.text_prepared import text_prepared
+from skyshard.serve.sql_words import COMMENT, QUIET
 
 
 class Way(StrEnum):
@@ -54,16 +55,9 @@ class AskedFor:
     """Of SHOW PROCESSLIST."""
 
 
-_COMMENT = r"/\*(?!M?!)(?:[^*]|\*(?!/))*+(?:\*/|\Z)|--(?:(?=\s)[^\n]*+|$)|#[^\n]*+"
-_QUIET = re.compile(
-    r"'(?:[^'\\]|\\.|'')*+(?:'|\Z)|\"(?:[^\"\\]|\\.|\"\")*+(?:\"|\Z)|(?P<name>`(?:[^`]|``)*+(?:`|\Z))"
-    rf"|(?P<note>{_COMMENT})",
-    re.DOTALL,
-)
-"""What is no word of a statement; what is not closed goes to its end. Possessive, so that no text takes long."""
 _NOT_QUIET = re.compile(r"['\"`#]|/\*|--")
 """Where there is none of these, all is words."""
-_LEADING = re.compile(rf"(?:\s++|{_COMMENT})++", re.DOTALL)
+_LEADING = re.compile(rf"(?:\s++|{COMMENT})++", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_]+|\(")
 _NAME = r"(?:`(?:[^`]|``)++`|[0-9A-Za-z_$\x80-\U0010ffff]+)"
 _DESCRIBED = re.compile(
@@ -81,7 +75,6 @@ _VERSIONED = re.compile(r"/\*M?!\d*+((?:[^*]|\*(?!/))*+)(?:\*/|\Z)", re.DOTALL)
 _SWITCH = re.compile(r"SET\s+GLOBAL\s+QSERV_", re.I)
 _NOT_SET = re.compile(r"\b(?:PASSWORD|ROLE)\b", re.I)
 _SCHEMA_TABLE = re.compile(r"(?:\binformation_schema\b|`information_schema`)\s*\.", re.I)
-_PLAIN_NAME = re.compile(r"`\w+`")
 _LIST = r"(?P<named>`?(?P<list>processlist|queries)\b`?)"
 LISTED = re.compile(rf"(?P<place>\binformation_schema\b|`information_schema`)\s*\.\s*{_LIST}", re.I)
 LISTED_HERE = re.compile(rf"(?:\b(?:FROM|JOIN)\b|[,(])\s*(?P<place>){_LIST}(?!\s*\.)", re.I)
@@ -130,17 +123,8 @@ def quiet(text: str) -> str:
     """
     if not _NOT_QUIET.search(text):
         return text
-    plain = _QUIET.sub(lambda one: one["name"] or (" " if one["note"] else "''"), text)
+    plain = QUIET.sub(lambda one: one["name"] or (" " if one["note"] else "''"), text)
     return _VERSIONED.sub(r" \1 ", plain) if "/*" in plain else plain
-
-
-def masked(text: str) -> str:
-    """A statement with spaces for comments, strings and names that are no words: what is left stands where it stood.
-
-    >>> masked("SELECT 'from', `b c` /* x */ FROM `a`")
-    'SELECT       ,               FROM `a`'
-    """
-    return _QUIET.sub(lambda one: one.group() if _PLAIN_NAME.fullmatch(one.group()) else " " * len(one.group()), text)
 
 
 def _selecting(text: str, database: str) -> AskedFor:

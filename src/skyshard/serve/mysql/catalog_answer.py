@@ -32,6 +32,7 @@ from skyshard.serve.mysql.text_rows import Encode, encoded_rows
 from skyshard.serve.mysql.wire import Wire
 from skyshard.serve.open_answer import NO_GENERATION
 from skyshard.serve.services import Services
+from skyshard.serve.text_charsets import with_charset
 from skyshard.serve.user_limits import OverQuota
 
 _END = "; \t\r\n"
@@ -100,7 +101,7 @@ async def _send_answer(asking: Asking, client: Wire, asked: Asked, state: Sessio
         return stream.chunks <= 1 and asking.kept.has(stream.generation, asked.key(stream, state))
 
     try:
-        sql = limited(asked.text, state.limit)
+        sql = limited(with_charset(asked.text, state.charset), state.limit)
         async with asking.lanes.answer(sql, state.database, who=asking.who, opened=opened) as stream:
             head = await _head(asking, asked, state, stream)
             await send_rows(client, stream, head, state.encode(), asked.rows)
@@ -159,7 +160,8 @@ async def _described(
         raise UserError(error_of(found.error)[1])
     if len(found.columns) == len(stream.columns):
         return found.columns
-    written = await asking.lanes.call(asking.services.queries.written_out, asked.text, state.database)
+    sql = with_charset(asked.text, state.charset)
+    written = await asking.lanes.call(asking.services.queries.written_out, sql, state.database)
     charset = state.charset if state.charset in ("utf8mb4", "utf8", "utf8mb3") else "utf8mb4"
     found = await asking.describer.describe(written.encode(), replace(state, charset=charset))
     if len(found.columns) == len(stream.columns):

@@ -18,8 +18,9 @@ from skyshard.serve.mysql.parameters import Parameter
 from skyshard.serve.mysql.prepared import PreparedStatements
 from skyshard.serve.mysql.server_session import ServerSession
 from skyshard.serve.mysql.session_state import SessionState
-from skyshard.serve.mysql.text_prepared import TextPrepared, Verb, ask_values, literal_text, text_prepared, values_of
+from skyshard.serve.mysql.text_prepared import TextPrepared, Verb, ask_values, text_prepared, values_of
 from skyshard.serve.mysql.wire import Wire
+from skyshard.serve.sql_words import literal_text
 
 
 class NamedStatements:

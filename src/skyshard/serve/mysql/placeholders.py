@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from skyshard.serve.mysql.asked_for import masked
+from skyshard.serve.sql_words import masked
 
 _BEFORE_A_LIMIT = re.compile(r"(?:\bLIMIT|\bOFFSET|\bFETCH\s+(?:FIRST|NEXT)|\bLIMIT\s*(?:\?|\d+)\s*,)\s*$", re.I)
 

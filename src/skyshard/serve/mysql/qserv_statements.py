@@ -31,6 +31,7 @@ from skyshard.serve.mysql.session_state import SessionState
 from skyshard.serve.mysql.wire import Wire
 from skyshard.serve.services import PastQuery, Services
 from skyshard.serve.submitted_runs import SubmittedRuns
+from skyshard.serve.text_charsets import with_charset
 
 _TEXT_BYTES, _UTF8MB4 = 1024, 45
 
@@ -99,7 +100,8 @@ class QservStatements:
             await self._client.send(errors.refused_statement(f"SUBMIT {asked.text}"))
             return
         state.require_plain()
-        number = await self._runs.submit(asked.text, state.database, self._who.name)
+        sql = with_charset(asked.text, state.charset)
+        number = await self._runs.submit(sql, state.database, self._who.name)
         job = Definition(b"jobId", ColumnType.LONGLONG, 20)
         place = Definition(b"resultLocation", ColumnType.VAR_STRING, _TEXT_BYTES, _UTF8MB4)
         await self._small([job, place], [str(number).encode(), f"table:result_{number}".encode()])

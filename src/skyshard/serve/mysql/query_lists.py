@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from skyshard.basics.errors import UserError
 from skyshard.db.connection import quote_name, quote_text
 from skyshard.serve import user_limits
-from skyshard.serve.mysql.asked_for import LISTED, LISTED_HERE, masked
+from skyshard.serve.mysql.asked_for import LISTED, LISTED_HERE
 from skyshard.serve.services import PastQuery
+from skyshard.serve.sql_words import masked
 
 MOST_LISTED = 10_000
 LIST_DATABASE = "skyshard_scratch"

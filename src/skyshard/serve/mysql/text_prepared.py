@@ -27,8 +27,6 @@ _USING = rf"(?:\s+USING\s+({_VARIABLE}(?:\s*,\s*{_VARIABLE})*))?"
 _EXECUTE = re.compile(rf"EXECUTE\s+({_NAME}){_USING}{_END}", re.I)
 _IMMEDIATE = re.compile(rf"EXECUTE\s+IMMEDIATE\s*({_LITERAL}|{_VARIABLE}){_USING}{_END}", re.I | re.DOTALL)
 _FORGET = re.compile(rf"(?:DEALLOCATE|DROP)\s+PREPARE\s+({_NAME}){_END}", re.I)
-_ESCAPED = re.compile(r"\\(.)|''|\"\"", re.DOTALL)
-_ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
 
 
 class Verb(StrEnum):
@@ -73,22 +71,6 @@ def _plain(name: str) -> str:
 
 def _each(variables: str | None) -> tuple[str, ...]:
     return tuple(re.findall(_VARIABLE, variables or ""))
-
-
-def literal_text(literal: str) -> str:
-    r"""What a string of SQL says.
-
-    >>> print(literal_text(r"'SELECT \'a\', ''b'' FROM t'"))
-    SELECT 'a', 'b' FROM t
-    """
-    quote = literal[0]
-
-    def said(found: re.Match[str]) -> str:
-        if found[1] is not None:
-            return _ESCAPES.get(found[1], found[1])
-        return found[0][0] if found[0][0] == quote else found[0]
-
-    return _ESCAPED.sub(said, literal[1:-1])
 
 
 def ask_values(variables: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from skyshard.registry.catalog.published_catalog import CatalogSource
 from skyshard.serve.tap.described_tables import OBSCORE_UTYPE, DescribedSchema, DescribedTable, describe_catalog
 from skyshard.serve.tap.own_schema import SchemaRows, own_schema, own_tables
 from skyshard.serve.tap_services import AskedColumn, AskedQuery, TapServices
+from skyshard.serve.text_charsets import with_charset
 from skyshard.serve.votable.fields import Field
 
 
@@ -97,6 +98,7 @@ class TapCatalogs:
     def translate(
         self, adql: str, limit: int | None, uploads: Sequence[DescribedTable] = ()
     ) -> tuple[AskedQuery, TapCatalog]:
-        """A query as a statement of the czar. Errors as of ``Adql.translate``."""
+        """A query as a statement of the czar, whose texts are in Unicode. Errors as of ``Adql.translate``."""
         catalog = self.now().with_tables(uploads)
-        return self._services.adql.translate(adql, catalog.names, limit), catalog
+        asked = self._services.adql.translate(adql, catalog.names, limit)
+        return asked if asked.is_own else replace(asked, sql=with_charset(asked.sql, "utf8mb4")), catalog

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.serve.mysql.asked_for import masked
 from skyshard.serve.mysql.definitions import ColumnType
 from skyshard.serve.mysql.parameters import (
     BadParameters,
@@ -19,6 +18,7 @@ from skyshard.serve.mysql.parameters import (
     read_execute,
 )
 from skyshard.serve.mysql.placeholders import filled, limit_places, places
+from skyshard.serve.sql_words import masked
 
 T = ColumnType
 

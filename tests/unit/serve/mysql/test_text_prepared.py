@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from skyshard.serve.mysql.text_prepared import TextPrepared, Verb, ask_values, literal_text, text_prepared
+from skyshard.serve.mysql.text_prepared import TextPrepared, Verb, ask_values, text_prepared
+from skyshard.serve.sql_words import literal_text
 
 
 @pytest.mark.parametrize(

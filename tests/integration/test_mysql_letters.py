@@ -1,0 +1,97 @@
+"""Letters beyond ASCII, and beyond latin1, in statements at the MySQL door: answers are one server's, byte by byte."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from tests.support.binary_client import BinaryClient, text
+from tests.support.open_door import OpenDoor, WireClient, open_door
+from tests.support.sky_services import sky_services
+from tests.support.trouble_sky import DATABASE, Sky, build_sky
+
+from skyshard.cluster.door_server import DoorServer
+from skyshard.cluster.private_cluster import PrivateCluster
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def sky(private_cluster: PrivateCluster) -> Iterator[Sky]:
+    made = build_sky(private_cluster)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def door(sky: Sky, private_cluster: PrivateCluster) -> Iterator[OpenDoor]:
+    with open_door(sky_services(sky, DoorServer(private_cluster.folder))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def asked(door: OpenDoor) -> Iterator[WireClient]:
+    with contextlib.closing(WireClient(host=door.host, port=door.port, user="me", database=DATABASE)) as client:
+        yield client
+
+
+@pytest.fixture
+def native(sky: Sky, private_cluster: PrivateCluster) -> Iterator[WireClient]:
+    """The same client on the server that has all rows."""
+    place = private_cluster.endpoint("mono").socket
+    with contextlib.closing(WireClient(unix_socket=place, user="skyshard_reader", database=DATABASE)) as client:
+        client.ask("SET sql_mode = ''")
+        yield client
+
+
+STATEMENTS = (
+    "SELECT objectId, 'α', 'é' AS e FROM Object ORDER BY objectId",
+    "SELECT HEX('é'), LENGTH('é'), HEX('日'), HEX(CONCAT('é', kind)) FROM Object WHERE kind = 1 ORDER BY objectId",
+    "SELECT HEX(N'é'), HEX(_utf8mb4'é'), HEX(_latin1'é'), HEX(_binary'é') FROM Filter ORDER BY filterId",
+    "SELECT objectId FROM Object WHERE name = 'é1' ORDER BY objectId",
+    "SELECT objectId FROM Object WHERE name LIKE 'É%' OR sort IN ('é', 'one') ORDER BY objectId",
+    "SELECT objectId FROM Object WHERE raw = 'é' OR raw < 'é' ORDER BY objectId",
+    "SELECT objectId FROM Object WHERE raw > _binary'é' ORDER BY objectId",
+    "SELECT CASE name WHEN 'É1' THEN 'ñ' ELSE name END, IF(name = 'É2', 'ü', name) FROM Object ORDER BY objectId",
+    "SELECT CONCAT(CONVERT(name USING utf8mb4), '日') AS x, COUNT(*) FROM Object GROUP BY x ORDER BY x",
+    "SELECT MAX(CONCAT(kind, '日')), MIN(CONCAT(name, 'é')) FROM Object",
+    "SELECT x FROM (SELECT objectId, CONCAT(kind, '日') AS x FROM Object) AS q ORDER BY objectId",
+    "SELECT COALESCE(CONVERT(name USING utf8mb4), '∅') FROM Object ORDER BY objectId",
+    "SELECT CAST(CONCAT(kind, '日') AS CHAR), CONVERT(CONCAT(kind, '日'), CHAR(2)) FROM Object ORDER BY objectId",
+    "SELECT HEX(CAST(name AS CHAR)), CAST(price AS CHAR), CAST(seen AS CHAR(7)) FROM Object ORDER BY objectId",
+    "SELECT name AS 'é', kind 'ü' FROM Object ORDER BY objectId",
+    "SELECT REPLACE(name, 'É', '日') FROM Object WHERE name IS NULL ORDER BY objectId",
+    "SELECT 'a' 'é' \"b\", 'it''s é' FROM Filter ORDER BY filterId",
+    "SELECT JSON_OBJECT('é', kind), MD5('日'), ORD('é'), UPPER('é'), REVERSE('日本') FROM Object ORDER BY objectId",
+    "SELECT filterId FROM Filter WHERE filterName < '日' ORDER BY filterId",
+    "SELECT name FROM Object WHERE name = '日'", "SELECT 'é' COLLATE latin1_bin FROM Filter",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("names", ["utf8mb4", "utf8mb3"])
+@pytest.mark.parametrize("sql", STATEMENTS)
+def test_letters_are_read_as_one_server_reads_them(asked: WireClient, native: WireClient, names: str, sql: str) -> None:
+    """Bytes of literals, of what CAST makes, and of what is compared with them; the number of an error."""
+    for client in (asked, native):
+        client.ask(f"SET NAMES {names}")
+    got, want = asked.ask(sql), native.ask(sql)
+    assert got.error[:1] == want.error[:1]
+    assert (got.fields, got.rows) == (want.fields, want.rows)
+
+
+@pytest.mark.parametrize("word", ["é", "日本", "😀"])
+def test_letters_can_be_bound(asked: WireClient, native: WireClient, word: str) -> None:
+    """As parameters of a prepared statement."""
+    sql = "SELECT filterId, ?, HEX(?) FROM Filter WHERE CONVERT(filterName USING utf8mb4) <> ? ORDER BY filterId"
+    got, want = (BinaryClient(one.raw).ask(sql, text(word), text(word), text(word)) for one in (asked, native))
+    assert got.error is want.error is None
+    assert got.rows == want.rows
+    assert got.rows
+
+
+def test_what_would_lose_letters_is_refused(asked: WireClient) -> None:
+    """A format of times is in the letters of the servers' sessions: better no answer than question marks."""
+    number, words = asked.ask("SELECT DATE_FORMAT(seen, '%Y年') FROM Object").error
+    assert number == 1105
+    assert "'年'" in words
