@@ -10,11 +10,16 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
-from tests.support.drawn_tiles import drawn_tile
+from tests.support.drawn_tiles import drawn_tile, expected_objects, sorted_rows
 
-from skyshard.apdb.model import TileRows
+from skyshard.apdb.model import TileRows, VisitStore
+from skyshard.apdb.stores.object_homes import square_around
 from skyshard.apdb.stores.open_store import open_store
+from skyshard.apdb.tables.apdb_tables import apdb_table
+from skyshard.apdb.tables.storable_rows import storable_rows
 from skyshard.catalog.layout import Layout
 from skyshard.testbed import Testbed
 
@@ -39,6 +44,48 @@ def tiles(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[list[Til
         for turn, field in enumerate(FIELDS)
     ]
     testbed.drop(DATABASE)
+
+
+def test_changes_beside_stores_leave_what_the_truth_says(testbed: Testbed, tiles: list[TileRows]) -> None:
+    """True ones, not rehearsed: afterwards every value is that of the tiles, but for as many as the actions say."""
+    threads = ThreadPoolExecutor(2)
+    backend = open_store(f"cluster:{DATABASE}", cluster=testbed.cluster)
+    with closing(backend), threads:
+        half = len(tiles) // 2
+        _store_all(backend, tiles[:half])
+        storing = threads.submit(_store_all, backend, tiles[half:])
+        rows = {}
+        for action in ("reassociate", "withdraw", "deduplicate"):
+            rows[action] = testbed.apdb.upkeep(DATABASE, action).rows
+        gone = backend.purge_objects(NIGHT - 1.0)
+        storing.result()
+        with closing(backend.open_session()) as session:
+            wide = [square_around(*field, 0.3) for field in FIELDS]
+            found = pa.concat_tables([session.read_sources(region, 0.0, 1e6, None).rows for region in wide])
+            last = pa.concat_tables([session.read_objects(region).rows for region in wide])
+    given, kept = (
+        sorted_rows(pa.concat_tables(parts), "DiaSource")
+        for parts in ([storable_rows(apdb_table("DiaSource"), one.sources) for one in tiles], [found])
+    )
+    changed = ["ssObjectId", "ssObjectReassocTimeMjdTai", "timeWithdrawnMjdTai"]
+    same = [name for name in given.column_names if name not in changed]
+    assert kept.select(same) == given.select(same)
+    for name in changed:
+        is_same = pc.if_else(pc.is_null(given[name]), pc.is_null(kept[name]), pc.equal(kept[name], given[name]))
+        touched = kept.filter(pc.invert(pc.fill_null(is_same, False)))
+        assert touched.num_rows == rows["withdraw" if name.startswith("time") else "reassociate"] > 0
+        if name == "ssObjectId":
+            assert touched[name] == touched["diaSourceId"]
+    assert rows["deduplicate"] == 0
+    assert sum(one.rows for one in gone) == 0
+    wanted = pa.concat_tables([expected_objects(tiles, region) for region in wide])
+    assert sorted_rows(last, "DiaObjectLast") == sorted_rows(wanted, "DiaObjectLast")
+
+
+def _store_all(backend: VisitStore, mine: list[TileRows]) -> None:
+    with closing(backend.open_session()) as session:
+        for tile in mine:
+            session.store(tile)
 
 
 def test_every_answer_is_of_whole_tiles(testbed: Testbed, tiles: list[TileRows]) -> None:

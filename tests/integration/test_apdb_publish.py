@@ -78,6 +78,24 @@ def test_chunks_leave_in_order_and_rows_are_those_of_the_database(testbed: Testb
     assert (status.stores, status.published, status.lag_s) == (6, 6, 0.0)
 
 
+def test_rows_that_are_changed_after_they_have_left_are_counted(testbed: Testbed, writer: TileWriter) -> None:
+    """Each publication and the status say so; a rehearsal changes nothing."""
+    store(writer, 1, NIGHT)
+    store(writer, 2, NIGHT + CHUNK)
+    sql = "SELECT COUNT(*) FROM DiaSource WHERE timeWithdrawnMjdTai IS NOT NULL"
+    testbed.apdb.publish("night", "ppdb", is_all=True)
+    assert testbed.apdb.status("night").later_changes == {}
+    testbed.apdb.upkeep("night", "withdraw", is_rehearsed=True)
+    assert testbed.apdb.status("night").later_changes == {}
+    changed = testbed.apdb.upkeep("night", "withdraw").rows
+    assert changed > 0
+    assert testbed.apdb.status("night").later_changes == {"withdraw": changed}
+    store(writer, 3, NIGHT + 2 * CHUNK)
+    [last] = testbed.apdb.publish("night", "ppdb", is_all=True)
+    assert last.changed_later == changed
+    assert ask(testbed, sql) == [(0,)]
+
+
 def test_a_store_that_is_unfinished_holds_back_its_chunk_and_later_ones(testbed: Testbed, writer: TileWriter) -> None:
     """What is published stays a prefix."""
     store(writer, 1, NIGHT, is_whole=False)

@@ -16,6 +16,7 @@ import numpy as np
 
 from skyshard.apdb.beside.duplicates import duplicates
 from skyshard.apdb.mutable.bounded_ddl import bound_waits, until_free
+from skyshard.apdb.mutable.later_changes import note_later_changes
 from skyshard.apdb.mutable.months import HISTORY_MONTHS, drop_month
 from skyshard.apdb.mutable.mutable_database import MutableDatabase
 from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES
@@ -86,21 +87,22 @@ def _scan(database: MutableDatabase, now: float, _: bool) -> int:
 
 
 def _reassociate(database: MutableDatabase, now: float, is_rehearsed: bool) -> int:
-    return _change_sources(
-        database, now, f"ssObjectId = diaSourceId, ssObjectReassocTimeMjdTai = {now!r}e0", is_rehearsed
-    )
+    change = f"ssObjectId = diaSourceId, ssObjectReassocTimeMjdTai = {now!r}e0"
+    return _change_sources(database, now, Upkeep.REASSOCIATE, change, is_rehearsed)
 
 
 def _withdraw(database: MutableDatabase, now: float, is_rehearsed: bool) -> int:
-    return _change_sources(database, now, f"timeWithdrawnMjdTai = {now!r}e0", is_rehearsed)
+    return _change_sources(database, now, Upkeep.WITHDRAW, f"timeWithdrawnMjdTai = {now!r}e0", is_rehearsed)
 
 
-def _change_sources(database: MutableDatabase, now: float, change: str, is_rehearsed: bool) -> int:
+def _change_sources(database: MutableDatabase, now: float, action: Upkeep, change: str, is_rehearsed: bool) -> int:
     """Change the first unassociated sources."""
     sources = np.sort(_unassociated(database, now))[:CHANGED_ROWS].tolist()
     if not sources:
         return 0
     these = f"{_recent(now)} AND diaSourceId IN ({', '.join(map(str, sources))})"
+    if not is_rehearsed:
+        note_later_changes(database, action, [("DiaSource", these)])
     return _change(database, is_rehearsed, [f"UPDATE DiaSource SET {change} WHERE {these}"])
 
 
@@ -132,6 +134,9 @@ def _deduplicate(database: MutableDatabase, now: float, is_rehearsed: bool) -> i
     found = duplicates(ids, ra, dec, np.nan_to_num(since), DUPLICATE_ARCSEC)
     if not found:
         return 0
+    if not is_rehearsed:
+        ended = f"{_among(found)} AND validityEndMjdTai IS NULL"
+        note_later_changes(database, Upkeep.DEDUPLICATE, [("DiaSource", _among(found)), ("DiaObject", ended)])
     _change(database, is_rehearsed, [f"UPDATE DiaSource SET diaObjectId = {_cases(found)} WHERE {_among(found)}"])
     counts = _source_counts(database, sorted(set(found.values())))
     newest = f"UPDATE DiaObjectLast SET nDiaSources = {_cases(counts)} WHERE {_among(counts)}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from skyshard.apdb.model import TableName, TableSize
+from skyshard.apdb.mutable.later_changes import later_changes
 from skyshard.apdb.mutable.mutable_database import MutableDatabase
 from skyshard.apdb.mutable.mutable_tables import month_named
 from skyshard.apdb.mutable.odd_stores import OddStores, odd_stores
@@ -50,6 +51,8 @@ class ApdbStatus:
     """How far the newest published store is behind the newest one, in seconds of the survey; None before the first."""
     odd: tuple[OddStores, ...] = ()
     """Stores that did not come as a survey sends them."""
+    later_changes: Mapping[str, int] = field(default_factory=dict)
+    """Action → rows that it changed after they were published: the published copy has them as before."""
 
     def sizes(self) -> dict[TableName, TableSize]:
         """Over all nodes."""
@@ -76,12 +79,12 @@ def status_of(database: MutableDatabase) -> ApdbStatus:
             "SELECT COUNT(*), COALESCE(SUM(is_whole), 0), MAX(time), COALESCE(SUM(is_published), 0), "
             f"MAX(IF(is_published, time, NULL)) FROM {quote_name(TILE_STORES)}"
         )
-        odd = odd_stores(reader)
+        odd, changes = odd_stores(reader), later_changes(reader)
     lag_s = None if newest_published is None else max(0.0, (float(newest) - float(newest_published)) * DAY_S)
     return ApdbStatus(
         database.shown, database.layout.engine, database.upsert, {node: placed.count(node) for node in database.nodes},
         tuple(tables), int(whole), int(stores) - int(whole), None if newest is None else float(newest), int(published),
-        lag_s, odd,
+        lag_s, odd, changes,
     )  # fmt: skip
 
 

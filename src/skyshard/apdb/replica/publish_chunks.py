@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from skyshard.apdb.mutable.later_changes import later_changes
 from skyshard.apdb.mutable.mutable_database import MutableDatabase
 from skyshard.apdb.replica.export_chunk import MAPPING, export_chunk
 from skyshard.apdb.replica.replica_chunks import (
@@ -45,6 +46,8 @@ class Published:
     rows: int
     lag_s: float
     """From the end of the chunk to the newest store, in seconds of the survey."""
+    changed_later: int
+    """Rows of all chunks that were changed after they had left: the published copy has them as before."""
 
 
 def publish_chunks(
@@ -119,7 +122,7 @@ def _publish(
     shutil.rmtree(place, ignore_errors=True)
     newest = float(ledger.value("SELECT MAX(time) FROM TileStores"))
     lag_s = max(0.0, newest * DAY_S - (chunk.number + 1) * CHUNK_S)
-    return Published(chunk.number, len(chunk.tiles), rows, lag_s)
+    return Published(chunk.number, len(chunk.tiles), rows, lag_s, sum(later_changes(ledger).values()))
 
 
 def _is_in(database: MutableDatabase, into: str, place: Path) -> bool:

@@ -82,10 +82,13 @@ def publish(
 
     with interruptible(), skyshard.Testbed(cluster) as testbed:
         done = testbed.apdb.publish(database, into, at_once=at_once, is_all=everything, report=report)
+        changes = testbed.apdb.status(database).later_changes
     if json:
         print_json([asdict(one) for one in done])
-    else:
-        typer.echo(f"{database}: {len(done)} chunks are published in {into}")
+        return
+    typer.echo(f"{database}: {len(done)} chunks are published in {into}")
+    for action, rows in changes.items():
+        typer.echo(f"not carried: {rows} rows that {action} changed after they had left; {into} has them as before")
 
 
 def upkeep(
@@ -125,6 +128,8 @@ def _show(found: ApdbStatus, *, as_json: bool) -> None:
         f"{f', {found.unfinished} not whole' if found.unfinished else ''}, {found.published} published"
         f"{'' if found.lag_s is None else f', {found.lag_s:.0f} s behind'}"
     )
+    for action, rows in found.later_changes.items():
+        typer.echo(f"{rows} rows that {action} changed after they were published are there as before")
     for one in found.odd:
         more = f"; {one.count - len(one.named)} more" if one.count > len(one.named) else ""
         typer.echo(f"{one.count} stores {one.what}: {'; '.join(one.named)}{more}")

@@ -17,6 +17,8 @@ from skyshard.registry.stored.store import Store
 
 PLACED_CHUNKS = "PlacedChunks"
 TILE_STORES = "TileStores"
+LATER_CHANGES = "LaterChanges"
+"""Rows that were changed after they had left for the published copy, by action."""
 GONE_OBJECTS, LAST_VERSION = "GoneObjects", "lastVersion"
 """Of each node: objects that were taken out of the table of newest versions, and when their newest one began."""
 STORED_BY = "storedBy"
@@ -31,6 +33,7 @@ STORES_COLUMNS = (
     "UNIQUE KEY by_tile (visit, detector), KEY by_state (is_whole, storeId), KEY by_chunk (replicaChunk, is_published)"
 )
 """``time``: of the tile, MJD TAI. ``replicaChunk``: with which its rows leave (``apdb.replica``); NULL before that."""
+CHANGES_COLUMNS = "action VARCHAR(64) NOT NULL, changed BIGINT NOT NULL"
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=latin1"
 
 
@@ -52,8 +55,8 @@ class Visible:
 
 
 def own_tables(database: str) -> list[str]:
-    """The statements that make both tables; no-ops where they are."""
-    made = {PLACED_CHUNKS: PLACED_COLUMNS, TILE_STORES: STORES_COLUMNS}
+    """The statements that make these tables; no-ops where they are."""
+    made = {PLACED_CHUNKS: PLACED_COLUMNS, TILE_STORES: STORES_COLUMNS, LATER_CHANGES: CHANGES_COLUMNS}
     return [f"CREATE TABLE IF NOT EXISTS {_named(database, name)} ({made[name]}) {_OPTIONS}" for name in made]
 
 

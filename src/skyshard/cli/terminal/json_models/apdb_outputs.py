@@ -50,6 +50,8 @@ class ApdbStatusOutput(Output):
     """From the newest published store to the newest one, in seconds of the survey; none before the first."""
     odd: list[OddStoresOutput]
     """Stores that came out of order, or whose clock went back."""
+    later_changes: dict[str, int]
+    """Rows that each action changed after they were published: the published copy has them as before."""
 
 
 class PublishedChunkOutput(Output):
@@ -61,6 +63,8 @@ class PublishedChunkOutput(Output):
     rows: int
     lag_s: float
     """From the end of the chunk to the newest store, in seconds of the survey."""
+    changed_later: int
+    """Rows of all chunks that were changed after they had left: the published copy has them as before."""
 
 
 class UpkeepOutput(Output):
