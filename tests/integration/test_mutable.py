@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from tests.support.tile_writer import TileWriter, apdb_object, apdb_source
 
-from skyshard.basics.errors import Refusal, UserError
+from skyshard.basics.errors import ClusterError, Refusal, UserError
 from skyshard.catalog.layout import Layout
-from skyshard.db.connection import connect
+from skyshard.db.connection import Account, connect, quote_name
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
@@ -137,6 +137,23 @@ def test_a_month_that_visits_read_is_not_dropped(testbed: Testbed, writer: TileW
     assert testbed.apdb.drop_month(DATABASE, month, force=True) == 6
     assert testbed.apdb.drop_month(DATABASE, month, force=True) == 0
     assert ask(testbed, "SELECT visit, COUNT(*) FROM DiaSource GROUP BY visit") == before[1:]
+
+
+def test_a_database_whose_ledger_was_lost_with_the_czar_is_named(testbed: Testbed) -> None:
+    """A registry that was restored from a dump knows the database; what a dump does not hold is said, and it can go."""
+    made = testbed.apdb.create("lost", Layout.model_validate(LAYOUT))
+    with connect(made.ledger, Account.ADMIN) as admin:
+        admin.execute(f"DROP DATABASE {quote_name(made.database)}")
+    for ask_it in (
+        lambda: testbed.query("SELECT COUNT(*) FROM DiaSource", database="lost"),
+        lambda: testbed.apdb.status("lost"),
+    ):
+        with pytest.raises(
+            ClusterError, match=r"'lost': the czar's server was lost with .* its ledger; `skyshard drop"
+        ):
+            ask_it()
+    testbed.drop("lost")
+    assert "lost" not in testbed.registry.published.databases()
 
 
 def test_a_dropped_database_leaves_nothing(testbed: Testbed) -> None:

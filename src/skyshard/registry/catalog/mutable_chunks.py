@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from skyshard.basics.errors import UserError
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.db.connection import Connection, quote_name
 from skyshard.registry.catalog.chunk_entries import ChunkEntries, ChunkEntry
 from skyshard.registry.catalog.database_names import read_names
@@ -34,6 +34,8 @@ STORES_COLUMNS = (
 )
 """``time``: of the tile, MJD TAI. ``replicaChunk``: with which its rows leave (``apdb.replica``); NULL before that."""
 CHANGES_COLUMNS = "action VARCHAR(64) NOT NULL, changed BIGINT NOT NULL"
+_NO_TABLE = (1049, 1146)
+"""The server has no such database, or no such table in it."""
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=latin1"
 
 
@@ -61,8 +63,20 @@ def own_tables(database: str) -> list[str]:
 
 
 def read_placed(connection: Connection, database: str) -> dict[int, str]:
-    """Chunk → the node that has its rows, of a mutable database by its stored name."""
-    rows = connection.rows(f"SELECT chunk, node FROM {_named(database, PLACED_CHUNKS)}")
+    """Chunk → the node that has its rows, of a mutable database by its stored name.
+
+    Raises:
+        ClusterError: the czar's server has lost the list: a dump of the registry does not hold it.
+    """
+    try:
+        rows = connection.rows(f"SELECT chunk, node FROM {_named(database, PLACED_CHUNKS)}")
+    except SkyshardError as error:
+        if getattr(error.__cause__, "args", (0,))[0] not in _NO_TABLE:
+            raise
+        raise ClusterError(
+            f"mutable database '{database}': the czar's server was lost with the places of its chunks and its ledger",
+            remedy=f"`skyshard drop {database}`; what was published of it is in the published copy",
+        ) from error
     return {int(chunk): str(node) for chunk, node in rows}
 
 
