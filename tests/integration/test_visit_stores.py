@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -30,6 +31,7 @@ BACKENDS = {
     "mariadb-myrocks": StoreSettings(engine="MyRocks", upsert=Upsert.DELETE_INSERT),
     "mariadb-pixels": StoreSettings(upsert=Upsert.ON_DUPLICATE, pixels=Pixels.HTM_20),
     "postgresql": StoreSettings(),
+    "postgresql-q3c": StoreSettings(pixels=Pixels.Q3C),
     "postgresql-deleting": StoreSettings(upsert=Upsert.DELETE_INSERT),
     "cluster-InnoDB": None,
     "cluster-Aria": None,
@@ -57,6 +59,8 @@ def backend(
             find_postgres(), outside_of_root()
         except UserError as error:
             pytest.skip(str(error))
+        if name == "postgresql-q3c" and not list(Path("/usr/share/postgresql").glob("*/extension/q3c.control")):
+            pytest.skip("the extension q3c is not installed")
         store = open_store(f"postgresql:{tmp_path_factory.mktemp(name) / 'store'}", chosen)
     else:
         store = open_store(f"mariadb:{tmp_path_factory.mktemp(name) / 'store'}", chosen)

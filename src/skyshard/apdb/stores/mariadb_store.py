@@ -61,7 +61,7 @@ class MariaDbStore:
         if settings.engine not in TRANSACTIONAL:
             raise UserError(
                 f"engine {settings.engine} has no transactions: a killed store would leave half a tile",
-                remedy=f"choose {' or '.join(TRANSACTIONAL)}",
+                remedy=f"choose {' or '.join(TRANSACTIONAL)}; a cluster's layout takes Aria, with a ledger beside it",
             )
         self._shape = StoreShape.of(settings, MARIADB, has_writer=False)
         self._months: set[int] = set()

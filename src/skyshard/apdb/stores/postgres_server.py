@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from skyshard.apdb.stores.sql_dialect import Dialect
 from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Spent
-from skyshard.apdb.stores.store_settings import Upsert
+from skyshard.apdb.stores.store_settings import Pixels, Upsert
 from skyshard.apdb.stores.stored_tables import StoredTable
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 
@@ -23,6 +23,7 @@ POSTGRES = Dialect(
     lock="FOR UPDATE",
     insert_once="INSERT INTO",
     once_tail="ON CONFLICT DO NOTHING RETURNING 1 AS n",
+    sky_index=Pixels.Q3C,
     upserts=(Upsert.ON_DUPLICATE, Upsert.DELETE_INSERT),
 )  # fmt: skip
 _DEADLOCKS, _DUPLICATE = {"40P01", "40001", "55P03"}, "23505"

@@ -18,10 +18,12 @@ from skyshard.apdb.stores.postgres_process import PostgresProcess
 from skyshard.apdb.stores.postgres_server import POSTGRES, PostgresServer
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.single_session import SingleSession
+from skyshard.apdb.stores.sql_dialect import SKY_INDEX
 from skyshard.apdb.stores.sql_server import Spent, until_through
-from skyshard.apdb.stores.store_settings import StoreSettings, check_kept, kept_text
+from skyshard.apdb.stores.store_settings import Pixels, StoreSettings, check_kept, kept_text
 from skyshard.apdb.stores.stored_tables import MONTH, StoredTable
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table, month_of
+from skyshard.basics.errors import UserError
 from skyshard.host.interrupts import uninterrupted
 
 _COUNT = pa.schema([("n", pa.int64())])
@@ -125,13 +127,25 @@ class PostgresStore:
                 check_kept(kept["name"][0].as_py(), self._shape.settings, f"'{self._folder}'")
                 return
             text = kept_text(self._shape.settings)
-            made = [statement for table in self._shape.tables.values() for statement in create_postgres(table)]
+            has_sky_index = self._shape.settings.pixels is Pixels.Q3C
+            if has_sky_index:
+                self._take_q3c(server)
+            tables = self._shape.tables.values()
+            made = [statement for table in tables for statement in create_postgres(table, has_sky_index)]
             facts = [
                 'CREATE TABLE "StoreFacts" ("kept" TEXT NOT NULL)',
                 f"INSERT INTO \"StoreFacts\" VALUES ('{text}')",
             ]
             for statement in (*made, create_ledger(POSTGRES), create_gone(POSTGRES), *facts):
                 server.run(statement)
+
+    def _take_q3c(self, server: PostgresServer) -> None:
+        if not _number(server, "SELECT COUNT(*) AS n FROM pg_available_extensions WHERE name = 'q3c'"):
+            raise UserError(
+                f"PostgreSQL {self._process.version} has not the extension q3c",
+                remedy="`make postgresql` provides it (Debian: postgresql-15-q3c); or choose pixels chunks",
+            )
+        server.run("CREATE EXTENSION IF NOT EXISTS q3c")
 
 
 def _change(server: PostgresServer, statement: str) -> Spent:
@@ -144,7 +158,7 @@ def _change(server: PostgresServer, statement: str) -> Spent:
     return until_through(lambda: server.run(statement))
 
 
-def create_postgres(table: StoredTable) -> list[str]:
+def create_postgres(table: StoredTable, has_sky_index: bool = False) -> list[str]:
     """CREATE texts of one table: rows lie as they come, so an index leads to a region's."""
     columns, name = POSTGRES.columns(table.schema), POSTGRES.named(table.name)
     parted = f" PARTITION BY LIST ({POSTGRES.named(MONTH)})" if table.is_monthly else ""
@@ -153,6 +167,8 @@ def create_postgres(table: StoredTable) -> list[str]:
         made.append(
             f"CREATE UNIQUE INDEX {POSTGRES.named(f'{table.name}_id')} ON {name} ({POSTGRES.listed(table.unique)})"
         )
+    if has_sky_index:
+        made.append(f"CREATE INDEX {POSTGRES.named(f'{table.name}_sky')} ON {name} ({SKY_INDEX})")
     return made
 
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from skyshard.apdb.model import Reading, TableName
 from skyshard.apdb.stores.sky_cells import CellRange, SkyCells, open_cells, widened
-from skyshard.apdb.stores.sql_dialect import Dialect, select_rows, within_box, within_time
+from skyshard.apdb.stores.sql_dialect import Dialect, near_polygon, select_rows, within_box, within_time
 from skyshard.apdb.stores.sql_server import SqlServer
-from skyshard.apdb.stores.store_settings import StoreSettings, Upsert
+from skyshard.apdb.stores.store_settings import Pixels, StoreSettings, Upsert
 from skyshard.apdb.stores.stored_tables import StoredTable, stored_tables
 from skyshard.apdb.tables.apdb_tables import MONTH_DAYS
 from skyshard.basics.errors import UserError
@@ -21,6 +21,9 @@ from skyshard.chunking.sphere import Box, Polygon
 
 _REMEMBERED = 4_096
 """Regions whose boxes are remembered."""
+
+EDGE_DEG = 1e-5
+"""So much farther is asked for than a region, whose edges another library may see a little elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,13 @@ class StoreShape:
         if upsert not in dialect.upserts:
             known = ", ".join(dialect.upserts)
             raise UserError(f"{dialect.name} has no upsert '{upsert}'", remedy=f"choose {known}")
+        if settings.pixels is Pixels.Q3C and dialect.sky_index is not Pixels.Q3C:
+            raise UserError(f"{dialect.name} has no pixels 'q3c'", remedy="they are PostgreSQL's; choose chunks")
         return cls(settings, open_cells(settings), stored_tables(has_writer), upsert, dialect)
+
+    def conditions(self, region: Polygon) -> list[str]:
+        """What an index of the engine's own finds rows of a region by; none where cells do."""
+        return [near_polygon(widened(region, EDGE_DEG))] if self.settings.pixels is Pixels.Q3C else []
 
     @property
     def drift_deg(self) -> float:
@@ -82,7 +91,7 @@ def wanted_objects(shape: StoreShape, region: Polygon) -> Wanted:
     """The newest versions of the objects in a region."""
     table = shape.tables["DiaObjectLast"]
     cells = shape.cells.ranges(widened(region, shape.drift_deg))
-    return Wanted(table, region, cells, (), table.kind.schema)
+    return Wanted(table, region, cells, shape.conditions(region), table.kind.schema)
 
 
 def wanted_history(
@@ -100,7 +109,7 @@ def wanted_history(
     if not (abs(since) < 1e9 and abs(until) < 1e9):
         raise UserError(f"times {since} and {until} are not MJD in days", remedy="give finite times")
     months = int(since // MONTH_DAYS), int(until // MONTH_DAYS)
-    conditions = within_time(shape.dialect, table, since, until, months)
+    conditions = [*within_time(shape.dialect, table, since, until, months), *shape.conditions(region)]
     answered = table.kind.chosen(None if columns is None else tuple(columns))
     return Wanted(table, region, shape.cells.ranges(region), conditions, answered)
 

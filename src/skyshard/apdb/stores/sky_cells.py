@@ -106,8 +106,20 @@ class PixelCells:
         return tuple(CellRange(0, begin, end - 1) for begin, end in found.ranges())
 
 
+class OneCell:
+    """All of the sky: where the server's own index finds the rows of a region."""
+
+    def locate(self, ra: Floats, dec: Floats) -> tuple[Numbers, Integers]:
+        return np.zeros(len(ra), np.int32), np.zeros(len(ra), np.int64)
+
+    def ranges(self, region: Polygon) -> list[CellRange]:
+        return [CellRange(0, 0, 0)]
+
+
 def open_cells(settings: StoreSettings) -> SkyCells:
     """The cells that settings ask for."""
+    if settings.pixels is Pixels.Q3C:
+        return OneCell()
     if settings.pixels is Pixels.CHUNKS:
         return ChunkCells(Chunker(settings.stripes, settings.substripes, 0.0))
     return PixelCells(settings.pixels)

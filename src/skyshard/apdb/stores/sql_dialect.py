@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from skyshard.apdb.stores.sky_cells import CellRange
-from skyshard.apdb.stores.store_settings import Upsert
+from skyshard.apdb.stores.store_settings import Pixels, Upsert
 from skyshard.apdb.stores.stored_tables import CHUNK, MONTH, SUB_CHUNK, StoredTable
-from skyshard.chunking.sphere import Box
+from skyshard.chunking.sphere import Box, Polygon
 
 TEXT_CHARACTERS = 16
 """No text of the four tables is longer; a longer one is refused by engines that limit them."""
+SKY_INDEX = 'q3c_ang2ipix("ra", "dec")'
 INSERT, REPLACE = "INSERT INTO", "REPLACE INTO"
 
 
@@ -37,6 +38,8 @@ class Dialect:
     """Behind such a statement."""
     upserts: tuple[Upsert, ...] = tuple(Upsert)
     """Ways to replace a row; the first is the default."""
+    sky_index: Pixels | None = None
+    """The index of the sky that the engine itself may have."""
 
     def named(self, name: str) -> str:
         return f"{self.quote}{name}{self.quote}"
@@ -106,6 +109,16 @@ def within_box(dialect: Dialect, box: Box) -> str:
     if low > high:  # over right ascension 0: what is below 0, or 360 and more, is on its sides
         return f"{in_height} AND ({ra} >= {double(low)} OR {ra} <= {double(high)})"
     return f"{in_height} AND ({ra} BETWEEN {double(low)} AND {double(high)} OR {ra} < 0 OR {ra} >= 360)"
+
+
+def near_polygon(region: Polygon) -> str:
+    """True of rows inside of a polygon, by the index that :data:`SKY_INDEX` makes.
+
+    >>> near_polygon(Polygon.of(10, 1, 11, 1, 11, 2))
+    'q3c_poly_query("ra", "dec", ARRAY[10.0,1.0,11.0,1.0,11.0,2.0])'
+    """
+    numbers = ",".join(repr(float(number)) for vertex in region.vertices for number in vertex)
+    return f'q3c_poly_query("ra", "dec", ARRAY[{numbers}])'
 
 
 def within_time(dialect: Dialect, table: StoredTable, since: float, until: float, months: tuple[int, int]) -> list[str]:

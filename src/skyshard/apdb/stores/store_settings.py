@@ -36,6 +36,8 @@ class Pixels(StrEnum):
     MQ3C_10 = "mq3c-10"
     MQ3C_11 = "mq3c-11"
     HTM_20 = "htm-20"
+    Q3C = "q3c"
+    """No pieces: PostgreSQL's own index of the sky finds the rows of a region."""
 
 
 class StoreSettings(Strict):

@@ -29,7 +29,7 @@ TARGETS = ("czar", "mysql", "tap", "qserv")
 STORES = ("sqlite", "mariadb", "postgresql", "cluster")
 """Backends of visits: a file, one server, another, the nodes of a cluster."""
 UPSERTS = ("replace", "delete-insert", "on-duplicate")
-PIXELS = ("chunks", "mq3c-10", "mq3c-11", "htm-20")
+PIXELS = ("chunks", "mq3c-10", "mq3c-11", "htm-20", "q3c")
 COLUMNS = ("all", "needed")
 MOST_NODES = 999
 MOST_SCAN_THREADS = 64

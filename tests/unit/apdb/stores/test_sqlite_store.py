@@ -161,6 +161,8 @@ def test_a_store_is_opened_as_it_was_made(tmp_path: Path) -> None:
     open_store(target).close()
     with pytest.raises(UserError, match="was made with pixels chunks, not mq3c-10"):
         open_store(target, StoreSettings(pixels=Pixels.MQ3C_10))
+    with pytest.raises(UserError, match="SQLite has no pixels 'q3c'"):
+        open_store(f"sqlite:{tmp_path / 'b.db'}", StoreSettings(pixels=Pixels.Q3C))
     (tmp_path / "text").write_text("no database" * 500)
     with pytest.raises(UserError, match="no SQLite file"):
         open_store(f"sqlite:{tmp_path / 'text'}")
