@@ -140,6 +140,7 @@ class _Writer:
         return [(name, value if issubclass(kind, _LOWER) else None, value if issubclass(kind, _UPPER) else None)]
 
     def _name(self, reference: Reference, part: exp.Expr) -> str:
+        part = part.unnest()
         is_own = isinstance(part, exp.Column) and self.bound.reference(part) is reference
         return str(part.meta[COLUMN]) if is_own else ""
 
