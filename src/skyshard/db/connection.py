@@ -257,7 +257,7 @@ class Connection:
     def _run(self, cursor: Any, sql: str, args: Arguments) -> int:
         self._columns, self.warned = (), 0
         try:
-            affected = cursor.execute(cursor.mogrify(self._mark + sql, args).encode(self._codec, "surrogateescape"))
+            affected = cursor.execute(_encoded(cursor.mogrify(self._mark + sql, args), self._codec))
         except (pymysql.MySQLError, OSError, UnicodeError) as error:
             raise mapped(error, self._endpoint, sql) from error
         self._columns = _columns_of(cursor)
@@ -275,6 +275,11 @@ class Connection:
         if cursor._result is not None:
             cursor._result.unbuffered_active = False
         cursor.connection = None
+
+
+def _encoded(text: str, codec: str) -> bytes:
+    """ASCII is the same in every codec, and encoded much faster."""
+    return text.encode() if text.isascii() else text.encode(codec, "surrogateescape")
 
 
 def connect(

@@ -1,6 +1,7 @@
-"""Rows of Python values as the text of an INSERT, as far as that needs no driver: numbers, NULL, letters beyond latin1.
+"""Rows of Python values as the text of an INSERT, as far as that needs no driver: numbers, NULL, plain words, letters
+beyond latin1.
 
-No I/O. Text that latin1 holds is left to the driver's arguments.
+No I/O. Other text that latin1 holds is left to the driver's arguments.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ def row_literals(rows: Sequence[tuple[Any, ...]]) -> tuple[str, list[Any]]:
     """What follows VALUES, and the arguments of its ``%s``.
 
     >>> row_literals([(1, 0.5, None, "a"), (2, 1e99, "α", b"x")])
-    ("(1,0.5e0,NULL,%s),(2,1e+99,_utf8mb4 X'ceb1',%s)", ['a', b'x'])
+    ("(1,0.5e0,NULL,'a'),(2,1e+99,_utf8mb4 X'ceb1',%s)", [b'x'])
     """
     plain, others = [], []
     for row in rows:
@@ -31,6 +32,8 @@ def _double(value: float) -> str:
 
 
 def _text(value: str) -> str:
+    if value.isascii() and value.isalnum():
+        return f"'{value}'"
     try:
         value.encode(LATIN1)
     except UnicodeEncodeError:

@@ -110,7 +110,7 @@ def _column(field: pa.Field) -> Column:
 
 def _as(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if not pa.types.is_string(kind):
-        return array.cast(kind)
+        return array if array.type == kind else array.cast(kind)
     text = pa.Array.from_buffers(pa.string(), len(array), array.buffers(), array.null_count, array.offset)
     if pc.all(pc.string_is_ascii(text)).as_py() is not False:
         return text
