@@ -7,26 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.named_servers import cluster_file
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.cluster_file import describe_cluster, read_named_file
-from skyshard.cluster.cluster import CZAR_NAME, Cluster
+from skyshard.cluster.cluster import Cluster
 from skyshard.cluster.named_cluster import NamedCluster
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.cluster.server_status import ServerState
 from skyshard.testbed.start_cluster import start_cluster
-
-
-def cluster_file(servers: PrivateCluster, folder: Path, name: str = "others") -> Path:
-    """A cluster file of the servers of a private cluster."""
-    lines = ["version: 1", f"name: {name}"]
-    czar = servers.endpoint(CZAR_NAME).socket
-    lines += [f"czar: {{socket: {czar}, data: {servers.data_dir(CZAR_NAME)}}}", "nodes:"]
-    for node in servers.node_names:
-        lines.append(f"- {{name: {node}, socket: {servers.endpoint(node).socket}, data: {servers.data_dir(node)}}}")
-    file = folder / "cluster.yaml"
-    file.write_text("\n".join(lines) + "\n")
-    return file
 
 
 @pytest.fixture
