@@ -76,5 +76,6 @@ def read_histograms(path: Path) -> dict[str, HdrHistogram]:
             histogram = HdrHistogram.decode(payload.encode())
             found.setdefault(tag, new_histogram()).add(histogram)
     except Exception as error:  # the decoder raises errors of any type
-        raise UserError(f"cannot read '{path}': {error}", remedy="run the trial again") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"cannot read '{path}': {reason}", remedy="run the trial again") from None
     return found

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ValidationError
 
 from skyshard.basics.errors import UserError
@@ -84,6 +85,12 @@ def read_trial(folder: Path) -> Trial:
             f"'{folder / SAMPLES}': {samples.num_rows} samples, the summary counts {summary.n + summary.warm_ups}",
             remedy="run the trial again",
         )
+    last = pc.max(samples["statement"]).as_py()
+    if last is not None and last >= asked.num_rows:
+        raise UserError(
+            f"'{folder / STATEMENTS}': {asked.num_rows} statements, a sample is of number {last}",
+            remedy="run the trial again",
+        )
     kept = {TELEMETRY: TELEMETRY_SCHEMA, WORK: WORK_SCHEMA, TABLE_ROWS: TABLE_ROWS_SCHEMA}
     there = {name: _read_columns(folder / name, schema) for name, schema in kept.items() if (folder / name).exists()}
     sky = SkyMap.from_table(read_table(folder / SKY_MAP)) if (folder / SKY_MAP).exists() else None
@@ -150,6 +157,8 @@ def _read_samples(path: Path) -> pa.Table:
 def _read_table(path: Path) -> pa.Table:
     try:
         return read_table(path)
+    except FileNotFoundError:  # Arrow's says the path only
+        raise UserError(f"cannot read '{path}': No such file or directory", remedy="run the trial again") from None
     except (OSError, pa.ArrowException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
         raise UserError(f"cannot read '{path}': {reason}", remedy="run the trial again") from None
@@ -178,5 +187,7 @@ def _read_model(model: type[M], path: Path) -> M:
         with suppress(ValueError, RecursionError):  # no JSON at all
             refuse_newer(json.loads(text), known_versions(model), f"'{path}'")
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "json_invalid":
+            raise UserError(f"'{path}' is not JSON: {first['ctx']['error']}", remedy="run the trial again") from None
+        where = ".".join(str(part) for part in first["loc"]) or "top level"
         raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="run the trial again") from None

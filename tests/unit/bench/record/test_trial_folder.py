@@ -55,7 +55,19 @@ def shorten(path: Path) -> None:
         (lambda f: pq.write_table(pa.table({"a": [1]}), f / "samples.parquet"), "column 'phase'"),
         (lambda f: pq.write_table(pa.table({"t_s": [1]}), f / "telemetry.parquet"), "telemetry.parquet"),
         (lambda f: (f / "plans.json").write_text("{}"), "plans.json"),
-        (lambda f: (f / "summary.json").unlink(), "summary.json"),
+        (lambda f: (f / "summary.json").unlink(), "summary.json': No such file or directory; name a trial folder"),
+        (
+            lambda f: (f / "samples.parquet").unlink(),
+            "samples.parquet': No such file or directory; run the trial again",
+        ),
+        (lambda f: (f / HISTOGRAMS).unlink(), "histograms.hlog': No such file or directory; run the trial again"),
+        (lambda f: (f / "manifest.json").write_text('{"version": 3,'), "manifest.json' is not JSON: EOF"),
+        (lambda f: (f / "manifest.json").write_text(""), "manifest.json' is not JSON: EOF"),
+        (lambda f: (f / "manifest.json").write_text("[]"), "manifest.json', key 'top level'"),
+        (
+            lambda f: pq.write_table(pq.read_table(f / "statements.parquet").slice(0, 0), f / "statements.parquet"),
+            "statements.parquet': 0 statements, a sample is of number",
+        ),
     ],
 )
 def test_a_harmed_folder_is_refused_in_one_line(folder: Path, damage: Callable[[Path], object], words: str) -> None:
