@@ -72,9 +72,10 @@ class ReplicaChoice:
             turn = hash(self._pull.template.rest) % max(1, len(self._nodes))
             return np.zeros(len(chunks), np.int64), [[*self._nodes[turn:], *self._nodes[:turn]]]
         numbers, held = zip(*(table.holders_of(chunks) for table in self._tables), strict=True)
-        sets, which = np.unique(np.stack(numbers), axis=1, return_inverse=True)
-        return which.ravel(), [
-            self._serving([one[number] for one, number in zip(held, each, strict=True)]) for each in sets.T.tolist()
+        _, first, which = np.unique(_combined(numbers, [*map(len, held)]), return_index=True, return_inverse=True)
+        return which, [
+            self._serving([one[number] for one, number in zip(held, each, strict=True)])
+            for each in np.stack(numbers)[:, first].T.tolist()
         ]
 
     def _serving(self, held: Sequence[tuple[str, ...] | None]) -> list[str]:
@@ -108,6 +109,18 @@ class ReplicaChoice:
             remedy="see `skyshard cluster status`; --allow-partial answers from the other chunks",
             retryable=True,
         ) from self._errors[-1]
+
+
+def _combined(numbers: Sequence[Numbers], counts: Sequence[int]) -> Numbers:
+    """One number for the numbers of each place, which are below these counts; small enough for any number of tables.
+
+    >>> _combined([np.array([0, 1, 1]), np.array([2, 0, 2])], [2, 3]).tolist()
+    [2, 3, 5]
+    """
+    made = numbers[0]
+    for other, count in zip(numbers[1:], counts[1:], strict=True):
+        made = np.unique(made, return_inverse=True)[1] * count + other
+    return made
 
 
 def _by_number(chunks: Sequence[int], which: Numbers, names: Sequence[str]) -> dict[str, list[int]]:

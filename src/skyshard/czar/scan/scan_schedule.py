@@ -16,6 +16,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
+
+import numpy as np
 
 
 class Length(StrEnum):
@@ -233,19 +236,16 @@ def even_units(chunks: Sequence[int], rows: Sequence[int], count: int, *, most_c
     >>> [unit.chunks for unit in even_units([1, 2, 3, 4], [5, 5, 5, 5], 2, most_chunks=9)]
     [(1, 2), (3, 4)]
     """
-    total, before = max(sum(rows), 1), 0
-    shares: dict[int, list[int]] = {}
-    for index, number in enumerate(rows):
-        shares.setdefault(min(count - 1, (2 * before + number) * count // (2 * total)), []).append(index)
-        before += number
+    sizes = np.fromiter(rows, np.int64, len(rows))
+    ends = np.cumsum(sizes)
+    total = max(int(ends[-1]), 1) if len(ends) else 1
+    shares = np.minimum(count - 1, (2 * ends - sizes) * count // (2 * total))
+    edges = [0, *(np.flatnonzero(np.diff(shares)) + 1).tolist(), len(rows)]
     return tuple(
         unit
-        for share in shares.values()
-        for unit in units_up_to(
-            [chunks[index] for index in share], [rows[index] for index in share],
-            most_chunks=most_chunks, most_rows=total,
-        )
-    )  # fmt: skip
+        for first, last in pairwise(edges)
+        for unit in units_up_to(chunks[first:last], rows[first:last], most_chunks=most_chunks, most_rows=total)
+    )
 
 
 def units_up_to(chunks: Sequence[int], rows: Sequence[int], *, most_chunks: int, most_rows: int) -> tuple[Unit, ...]:
@@ -254,6 +254,8 @@ def units_up_to(chunks: Sequence[int], rows: Sequence[int], *, most_chunks: int,
     >>> [unit.chunks for unit in units_up_to([1, 2, 3, 4], [5, 5, 5, 50], most_chunks=3, most_rows=12)]
     [(1, 2), (3,), (4,)]
     """
+    if chunks and len(chunks) <= most_chunks and (together := sum(rows)) <= most_rows:
+        return (Unit(tuple(chunks), together),)
     units: list[Unit] = []
     start, total = 0, 0
     for index, count in enumerate(rows):
