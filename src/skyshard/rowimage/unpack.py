@@ -20,6 +20,8 @@ from skyshard.rowimage.record import RecordLayout, Records, RecordSlot, bytes_at
 
 _LIVE = np.uint8(1)
 _BLOCK_RECORDS_BYTES = 32 << 20
+_GATHERED_BYTES, _FEWEST_GATHERED = 1 << 20, 1024
+"""Records whose columns are gathered at a time: few enough that each is still in the cache for the next column."""
 
 
 def unpack(records: Any, layout: RecordLayout) -> pa.RecordBatch:
@@ -89,16 +91,25 @@ def _gather(
     held = [slot for slot in slots if slot.width]
     cells = {slot.name: np.empty(rows, slot.target(records[:0]).dtype) for slot in held}
     nulls = [np.empty(rows, np.uint8) for _ in range(layout.null_bytes)]
-    step = block_rows(layout)
+    step = min(block_rows(layout), max(_GATHERED_BYTES // layout.length, _FEWEST_GATHERED))
+    taken = np.empty(0 if order is None else min(step, rows), raw.dtype)
     for start in range(0, rows, step):
-        part = slice(start, start + step)
-        some = (raw[part] if order is None else raw[order[part]]).view(layout.dtype)
+        part = slice(start, min(start + step, rows))
+        some = raw[part] if order is None else _taken(raw, order[part], taken)
+        some = some.view(layout.dtype)
         for slot in held:
             cells[slot.name][part] = slot.target(some)
         for index, null in enumerate(nulls):
             null[part] = bytes_at(some, index)
     nothing = np.empty(0, np.uint8)
     return [cells.get(slot.name, nothing) for slot in slots], nulls
+
+
+def _taken(raw: NDArray[Any], order: RowIndexes, room: NDArray[Any]) -> NDArray[Any]:
+    """Some records in an order, in memory that serves again for the next ones: two thirds of the time of new memory."""
+    made = room[: len(order)]
+    np.take(raw, order, out=made, mode="clip")  # no row is beyond the end; "raise" would take it through a copy
+    return made
 
 
 def _array(slot: RecordSlot, cells: NDArray[Any], nulls: list[Bytes], rows: int) -> pa.Array:
