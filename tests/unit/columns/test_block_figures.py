@@ -79,3 +79,34 @@ def test_a_checksum_is_of_the_rows_alone() -> None:
     for start, count in ((0, 5), (1, 3), (4, 1), (2, 0)):
         part = whole.slice(start, count)
         assert block_checksum(at_its_beginning(part)) == block_checksum(pa.array(part.to_pylist(), pa.binary()))
+
+
+def with_cells(cells: list[float], valid: int) -> pa.Array:
+    """DOUBLEs of which some are NULL, whatever is in their cells; ``valid``: a bit a row, and bits behind the last."""
+    return pa.Array.from_buffers(
+        pa.float64(), len(cells), [pa.py_buffer(bytes([valid])), pa.py_buffer(np.array(cells).tobytes())]
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "valid", "expected"),
+    [
+        ([-9.0, 1.0, 2.0], 0b110, (1.0, 2.0, 1, 0)),
+        ([1.0, 9.0, 2.0], 0b101, (1.0, 2.0, 1, 0)),
+        ([0.0, 5.0, 0.0, 7.0], 0b1010, (5.0, 7.0, 2, 0)),
+        ([np.nan, 1.0, 2.0], 0b110, (1.0, 2.0, 1, 0)),
+        ([np.nan, 1.0, -8.0], 0b011, (1.0, 1.0, 1, 1)),
+    ],
+)
+def test_what_is_in_the_cell_of_a_null_is_no_value(
+    cells: list[float], valid: int, expected: tuple[float, float, int, int]
+) -> None:
+    """Neither the least nor the greatest, nor a NaN."""
+    found = figures(with_cells(cells, valid))
+    assert (found.least[0, 0], found.greatest[0, 0], found.nulls[0, 0], found.nans[0, 0]) == expected
+
+
+def test_bits_behind_the_last_row_are_not_of_the_checksum() -> None:
+    """Who writes Arrow may leave anything there; a bit of a row is."""
+    one, same, other = (with_cells([1.0, 2.0, 3.0], valid) for valid in (0b101, 0b11111101, 0b110))
+    assert block_checksum(one) == block_checksum(same) != block_checksum(other)

@@ -91,3 +91,18 @@ def test_chunks_of_the_whole_sky_are_assigned_in_one_pass() -> None:
         return lambda: choice.assign(choice.chunks)
 
     assert_linear(work)
+
+
+def test_chunks_of_one_node_stay_in_order_whoever_else_holds_some_of_them() -> None:
+    """Nodes that do not serve make no difference."""
+    held = {1: ("a", "z"), 2: ("a",), 3: ("b",), 4: ("a", "z"), 5: ("y", "b")}
+    assert ReplicaChoice(pull(held), NODES).assign((1, 2, 3, 4, 5)) == ({"a": [1, 2, 4], "b": [3, 5]}, [])
+
+
+def test_a_chunk_is_read_where_all_of_its_tables_are() -> None:
+    """Of a join; a table that has no such chunk is wherever the others are."""
+    one, other = pull({1: ("a", "b"), 2: ("a", "b"), 3: ("c",)}), pull({1: ("b", "c"), 3: ("a",)})
+    slots = {0: one.template.slots[0], 1: other.template.slots[0]}
+    choice = ReplicaChoice(replace(one, template=replace(one.template, slots=slots)), NODES)
+    assert choice.assign((1, 2, 3)) == ({"b": [1], "a": [2]}, [3])
+    assert choice.holders() == {"a", "b"}
