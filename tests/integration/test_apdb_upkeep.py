@@ -75,6 +75,19 @@ def test_objects_at_one_place_become_the_older_one(testbed: Testbed, writer: Til
     assert ask(testbed, sql) == [(1, 3), (2, 3)]
 
 
+def test_an_object_of_a_tile_that_is_not_whole_is_joined_to_none(testbed: Testbed, writer: TileWriter) -> None:
+    """The tile may be taken back: only what is seen is joined and counted."""
+    twin, time = TWINS[7], NIGHT + 0.3
+    new = [apdb_object(7, *twin, time, 1)]
+    half = writer.store(5, 0, time, new, [apdb_source(57, 7, *twin, time, 5, 0)], is_whole=False)
+    assert testbed.apdb.upkeep(DATABASE, Upkeep.DEDUPLICATE, now=NIGHT + 1).rows == 0
+    writer.end(half)
+    assert ask(testbed, "SELECT diaObjectId FROM DiaObjectLast WHERE diaObjectId = 7") == [(7,)]
+    assert ask(testbed, "SELECT diaSourceId FROM DiaSource WHERE diaObjectId = 7") == [(57,)]
+    assert testbed.apdb.upkeep(DATABASE, Upkeep.DEDUPLICATE, now=NIGHT + 1).rows == 1
+    assert ask(testbed, "SELECT diaSourceId FROM DiaSource WHERE diaObjectId = 7") == []
+
+
 def test_months_that_no_visit_reads_go(testbed: Testbed, writer: TileWriter) -> None:
     """And no others; a rehearsal of it is refused."""
     with pytest.raises(UserError, match="cannot be rolled back"):

@@ -27,7 +27,7 @@ from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, month_of
 from skyshard.basics.array_types import Integers
 from skyshard.basics.errors import UserError
 from skyshard.db.connection import Account, Connection, connect, quote_name
-from skyshard.registry.catalog.mutable_chunks import STORED_BY, read_visible
+from skyshard.registry.catalog.mutable_chunks import STORED_BY, Visible, read_visible
 
 UNASSOCIATED_DAYS = 14.0
 """How far back sources without object are looked for."""
@@ -108,15 +108,17 @@ def _change_sources(database: MutableDatabase, now: float, action: Upkeep, chang
 
 def _unassociated(database: MutableDatabase, now: float) -> Integers:
     """Recent sources of no object, or of one that has no other source; objects may be on another node."""
-    with connect(database.ledger, Account.READER, database.database) as ledger:
-        seen = read_visible(ledger, database.database).condition(STORED_BY)
+    visible = _visible(database)
+    seen = visible.condition(STORED_BY)
     sources: list[tuple[object, ...]] = []
     single: list[tuple[object, ...]] = []
     for node in _nodes(database):
         with connect(database.cluster.node(node).sql, Account.READER, database.database) as reader:
             columns = "diaSourceId, COALESCE(diaObjectId, 0)"
             sources += reader.rows(f"SELECT {columns} FROM DiaSource WHERE {_recent(now)} AND {seen}")
-            single += reader.rows("SELECT diaObjectId FROM DiaObjectLast WHERE nDiaSources = 1")
+            single += reader.rows(
+                f"SELECT diaObjectId FROM DiaObjectLast WHERE nDiaSources = 1 AND {_is_seen(visible)}"
+            )
     found = np.array(sources, np.int64).reshape(-1, 2)
     alone = np.append(np.array(single, np.int64).reshape(-1), 0)
     return np.asarray(found[np.isin(found[:, 1], alone), 0])
@@ -125,9 +127,11 @@ def _unassociated(database: MutableDatabase, now: float) -> Integers:
 def _deduplicate(database: MutableDatabase, now: float, is_rehearsed: bool) -> int:
     """Sources first, then counts, then the younger objects: a run that was killed leaves what the next one finds."""
     rows: list[tuple[object, ...]] = []
+    visible = _visible(database)
     for node in _nodes(database):
         with connect(database.cluster.node(node).sql, Account.READER, database.database) as reader:
-            rows += reader.rows("SELECT diaObjectId, ra, `dec`, firstDiaSourceMjdTai FROM DiaObjectLast")
+            columns = "diaObjectId, ra, `dec`, firstDiaSourceMjdTai"
+            rows += reader.rows(f"SELECT {columns} FROM DiaObjectLast WHERE {_is_seen(visible)}")
     if not rows:
         return 0
     ids, ra, dec, since = (np.array(column, kind) for column, kind in zip(zip(*rows, strict=True), "qddd", strict=True))
@@ -138,19 +142,33 @@ def _deduplicate(database: MutableDatabase, now: float, is_rehearsed: bool) -> i
         ended = f"{_among(found)} AND validityEndMjdTai IS NULL"
         note_later_changes(database, Upkeep.DEDUPLICATE, [("DiaSource", _among(found)), ("DiaObject", ended)])
     _change(database, is_rehearsed, [f"UPDATE DiaSource SET diaObjectId = {_cases(found)} WHERE {_among(found)}"])
-    counts = _source_counts(database, sorted(set(found.values())))
+    counts = _source_counts(database, sorted(set(found.values())), visible)
     newest = f"UPDATE DiaObjectLast SET nDiaSources = {_cases(counts)} WHERE {_among(counts)}"
     ends = f"UPDATE DiaObject SET validityEndMjdTai = {now!r}e0 WHERE {_among(found)} AND validityEndMjdTai IS NULL"
     _change(database, is_rehearsed, [newest, ends, *take_out(MARIADB, _among(found))])
     return len(found)
 
 
-def _source_counts(database: MutableDatabase, objects: Sequence[int]) -> dict[int, int]:
+def _visible(database: MutableDatabase) -> Visible:
+    """The stores that are whole: nobody acts on what others may take back."""
+    with connect(database.ledger, Account.READER, database.database) as ledger:
+        return read_visible(ledger, database.database)
+
+
+def _is_seen(visible: Visible) -> str:
+    """True of rows of DiaObjectLast of objects that have a version which is seen."""
+    same = " AND ".join(f"h.{name} = DiaObjectLast.{name}" for name in ("chunkId", "subChunkId", "diaObjectId"))
+    before = f"SELECT 1 FROM DiaObject AS h WHERE {same} AND {visible.condition(f'h.{STORED_BY}')}"
+    return f"({visible.condition(STORED_BY)} OR EXISTS ({before}))"
+
+
+def _source_counts(database: MutableDatabase, objects: Sequence[int], visible: Visible) -> dict[int, int]:
     counts = dict.fromkeys(objects, 0)
     listed = ", ".join(map(str, objects))
     for node in _nodes(database):
         with database.connect(node) as writer:
-            sql = f"SELECT diaObjectId, COUNT(*) FROM DiaSource WHERE diaObjectId IN ({listed}) GROUP BY diaObjectId"
+            those = f"diaObjectId IN ({listed}) AND {visible.condition(STORED_BY)}"
+            sql = f"SELECT diaObjectId, COUNT(*) FROM DiaSource WHERE {those} GROUP BY diaObjectId"
             for key, count in writer.rows(sql):
                 counts[int(key)] += int(count)
     return counts
