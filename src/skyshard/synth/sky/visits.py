@@ -140,7 +140,9 @@ def _visit_ids(night: NDArray[np.int64], first_mjd: float) -> NDArray[np.int64]:
     """YYYYMMDD of the night, then a five-digit serial number within it; nights must be sorted."""
     serial = np.arange(len(night)) - np.searchsorted(night, night) + 1
     days = np.datetime64("1858-11-17") + (math.floor(first_mjd) + night).astype("timedelta64[D]")
-    dates: NDArray[np.int64] = np.char.replace(np.datetime_as_string(days, unit="D"), "-", "").astype(np.int64)
+    months = days.astype("datetime64[M]")
+    year, month = np.divmod(months.astype(np.int64), 12)
+    dates = (year + 1970) * 10_000 + (month + 1) * 100 + (days - months).astype(np.int64) + 1
     return np.asarray(dates * 100_000 + serial)
 
 
@@ -157,11 +159,11 @@ def regular_tables(recipe: Recipe, seed: int, pointings: Pointings) -> dict[str,
     visits = {
         "visitId": pointings.visit_id,
         "filterId": filter_ids(recipe)[pointings.band],
-        "band": pa.array([bands[band].encode() for band in pointings.band], pa.binary()),
+        "band": _taken([band.encode() for band in bands], pa.array(pointings.band)),
         "ra": pointings.ra,
         "decl": pointings.dec,
         "taiMidPoint": pointings.mjd,
-        "obsStart": pa.array(_timestamps(pointings.mjd - EXPOSURE_S / 2 / 86_400), pa.binary()),
+        "obsStart": _timestamps(pointings.mjd - EXPOSURE_S / 2 / 86_400),
         "expTime": np.full(len(pointings), EXPOSURE_S),
         "airmass": pointings.airmass,
         "seeing": pointings.seeing_arcsec,
@@ -176,9 +178,10 @@ def filter_ids(recipe: Recipe) -> NDArray[np.int8]:
     return np.array([BANDS.index(band) for band in recipe.band_names], dtype=np.int8)
 
 
-def _timestamps(mjd: Floats) -> list[bytes]:
+def _timestamps(mjd: Floats) -> pa.Array:
+    """YYYY-MM-DD HH:MM:SS, to the nearest second."""
     seconds = np.round((mjd - 40_587.0) * 86_400).astype(np.int64).astype("datetime64[s]")
-    return [text.replace("T", " ").encode() for text in np.datetime_as_string(seconds).tolist()]
+    return pa.array(seconds).cast(pa.string()).cast(pa.binary())
 
 
 def _human_columns(seed: int, count: int) -> dict[str, Any]:
@@ -192,12 +195,14 @@ def _human_columns(seed: int, count: int) -> dict[str, Any]:
     draw = _VisitDraws(seed, count)
     has_note = draw.uniform("hasNote") < _NOTE_SHARE
     chosen = draw.integers("note", len(notes))
+    programmes = [one.encode() for one in _PROGRAMMES]
     return {
-        "observer": pa.array([observers[one] for one in draw.integers("observer", len(observers))], pa.binary()),
-        "programme": pa.array(
-            [_PROGRAMMES[one].encode() for one in _choose(draw.uniform("programme"), _PROGRAMME_SHARES)], pa.binary()
-        ),
-        "note": pa.array(
-            [notes[one] if is_noted else None for one, is_noted in zip(chosen, has_note, strict=True)], pa.binary()
-        ),
+        "observer": _taken(observers, pa.array(draw.integers("observer", len(observers)))),
+        "programme": _taken(programmes, pa.array(_choose(draw.uniform("programme"), _PROGRAMME_SHARES))),
+        "note": _taken(notes, pa.array(chosen, mask=~has_note)),
     }
+
+
+def _taken(texts: list[bytes], places: pa.Array) -> pa.Array:
+    """The text at each place; NULL where there is none."""
+    return pa.array(texts, pa.binary()).take(places)
