@@ -148,28 +148,38 @@ def _foot_within(before: str, edge: str, after: str) -> str:
     """The foot of the centre on an edge's great circle is between its ends and within the radius.
 
     With unit normals m, n, o of three edges in turn and the centre u, the foot lies beyond the first end where
-    u·m >= (u·n)(m·n), and before the other where u·o >= (u·n)(n·o).
+    u·m >= (u·n)(m·n), and before the other where u·o >= (u·n)(n·o). Of an edge without length this is so at the
+    antipode of its ends, too: one of them has to be on the foot's side of the sphere.
     """
-    height = _product("u", edge)
+    height, first, last = _product("u", edge), _along(_corner(before, edge)), _along(_corner(edge, after))
     return (
         f"(ABS({height}) <= _sine AND {_product('u', before)} >= {height} * {_product(before, edge)}"
-        f" AND {_product('u', after)} >= {height} * {_product(edge, after)})"
+        f" AND {_product('u', after)} >= {height} * {_product(edge, after)} AND ({first} > 0 OR {last} > 0))"
     )
 
 
 def _corner_within(before: str, edge: str) -> str:
-    """The corner where two edges meet, which lies along the cross product w of their normals, is within the radius.
+    """The corner where two edges meet is within the radius.
 
-    sin² of its distance is |u x w|² / |w|²; u·w > 0 leaves out its antipode.
+    sin² of its distance is |u x w|² / |w|² with the vector w of the corner; u·w > 0 leaves out its antipode.
     """
-    w = {
+    w = _corner(before, edge)
+    across = " + ".join(f"POW(_u{i} * {w[j]} - _u{j} * {w[i]}, 2)" for i, j in ("yz", "zx", "xy"))
+    size = " + ".join(f"POW({w[axis]}, 2)" for axis in "xyz")
+    return f"({_along(w)} > 0 AND {across} <= POW(_sine, 2) * ({size}))"
+
+
+def _corner(before: str, edge: str) -> dict[str, str]:
+    """The vector to the corner where two edges meet, of no certain length: the cross product of their normals."""
+    return {
         axis: f"(_{before}{one} * _{edge}{two} - _{before}{two} * _{edge}{one})"
         for axis, one, two in (("x", "y", "z"), ("y", "z", "x"), ("z", "x", "y"))
     }
-    along = " + ".join(f"_u{axis} * {w[axis]}" for axis in "xyz")
-    across = " + ".join(f"POW(_u{i} * {w[j]} - _u{j} * {w[i]}, 2)" for i, j in ("yz", "zx", "xy"))
-    size = " + ".join(f"POW({w[axis]}, 2)" for axis in "xyz")
-    return f"({along} > 0 AND {across} <= POW(_sine, 2) * ({size}))"
+
+
+def _along(w: Mapping[str, str]) -> str:
+    """The product of the centre with a vector."""
+    return " + ".join(f"_u{axis} * {w[axis]}" for axis in "xyz")
 
 
 def _product(one: str, other: str) -> str:
