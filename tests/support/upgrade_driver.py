@@ -28,11 +28,11 @@ class Killer:
     """Counts changes; each counts twice, once before and once after it."""
 
     def __init__(self, at: int) -> None:
-        self._left = at
+        self.left = at
 
     def step(self) -> None:
-        self._left -= 1
-        if self._left == 0:
+        self.left -= 1
+        if self.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, call: Callable[..., Any], changes: Callable[..., bool]) -> Callable[..., Any]:

@@ -125,8 +125,7 @@ class ObsCoreMaker:
             self._require_replaceable()
             edges = self._edges()
             first = registry.published.catalog(self.order.databases[0]).layout
-            parent = self.testbed.wiring.cluster.folder_for("obscore")
-            with ObservationFolder(parent, self.order.into, first, edges) as folder:
+            with ObservationFolder(self._folder(), self.order.into, first, edges) as folder:
                 made = self._releases(folder.write)
                 mapping = folder.finish()
             report = ObsCoreReport(self.order.into, made, edges, source=str(mapping))
@@ -197,12 +196,20 @@ class ObsCoreMaker:
 
     # publishing
 
+    def _folder(self) -> Path:
+        return self.testbed.wiring.cluster.folder_for("obscore")
+
     def _require_replaceable(self) -> None:
         """Refuse to put the table in the place of a database that holds anything else."""
         into = self.order.into
         if into in self.order.databases:
             raise UserError(f"'{into}' cannot be made of itself", remedy="name releases, and another --into")
-        row = self._row(into)
+        row, later = self._row(into), self._row(_later(into))
+        if later is not None and not Path(later.source).is_relative_to(self._folder()):
+            raise UserError(
+                f"database '{later.shown}' is in the way: the table is called so until it is whole",
+                remedy=f"rename it (skyshard rename {later.shown} NAME), or give another name: --into NAME",
+            )
         if row is None or row.state is not DatabaseState.PUBLISHED:
             return
         tables = self.testbed.wiring.registry.databases.table_definitions(row.stored)
@@ -215,22 +222,28 @@ class ObsCoreMaker:
         return next((row for row in self.testbed.wiring.registry.life.rows() if row.shown == shown), None)
 
     def _publish(self, report: ObsCoreReport, mapping: Path) -> ObsCoreReport:
-        into, later = self.order.into, f"{self.order.into[:50]}_next"
+        into = self.order.into
         current = self._row(into)
-        if current is not None and current.source == str(mapping) and current.state is DatabaseState.PUBLISHED:
-            return report
-        self._clear(later, mapping)
-        done = self.testbed.ingest(mapping, database=later)
-        is_replaced = current is not None
-        if is_replaced:
-            skyshard.releases.take_over(self.testbed.wiring.life_place(), into, later, grace_s=self.order.grace_s)
-            self.testbed.finish_drops()
-        else:
-            self.testbed.rename(later, into)
+        is_there = current is not None and current.source == str(mapping) and current.state is DatabaseState.PUBLISHED
+        transaction = 0 if is_there else self._shown(mapping, is_replaced=current is not None)
+        self.testbed.finish_drops()  # also those of a run that was killed behind its last step
         for other in mapping.parent.parent.glob(f"{into}-*"):
             if other != mapping.parent:
                 shutil.rmtree(other, ignore_errors=True)
-        return ObsCoreReport(into, report.releases, report.edges, done.transaction, is_replaced, str(mapping))
+        if is_there:
+            return report
+        return ObsCoreReport(into, report.releases, report.edges, transaction, current is not None, str(mapping))
+
+    def _shown(self, mapping: Path, *, is_replaced: bool) -> int:
+        """Ingest the rows under another name, then let them be called what the order says; returns the transaction."""
+        into, later = self.order.into, _later(self.order.into)
+        self._clear(later, mapping)
+        done = self.testbed.ingest(mapping, database=later)
+        if is_replaced:
+            skyshard.releases.take_over(self.testbed.wiring.life_place(), into, later, grace_s=self.order.grace_s)
+        else:
+            self.testbed.rename(later, into)
+        return done.transaction
 
     def _clear(self, later: str, mapping: Path) -> None:
         """Take back what a run that was killed left of other rows."""
@@ -242,3 +255,8 @@ class ObsCoreMaker:
                 self.testbed.abort_transaction(one.open_transaction)
         if self._row(later) is not None:
             self.testbed.drop(later)
+
+
+def _later(into: str) -> str:
+    """What the table is called until it is whole."""
+    return f"{into[:50]}_next"
