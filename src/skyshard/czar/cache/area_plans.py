@@ -14,7 +14,7 @@ from skyshard.chunking.sphere import Region
 from skyshard.czar.bind.bound_statement import Bound
 from skyshard.czar.bind.expand_functions import AREASPEC
 from skyshard.czar.bind.ref_match import is_match
-from skyshard.czar.cache.plan_cache import ShapeEntry
+from skyshard.czar.cache.exchanged_plans import ExchangedPlan
 from skyshard.czar.cache.statement_shapes import AreaText, StatementText
 from skyshard.czar.locate.chunk_choice import choose_chunks
 from skyshard.czar.plan.chunk_template import Item, Slot, Template
@@ -25,11 +25,10 @@ from skyshard.czar.plan.single_chunk import direct_pull
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.sql.region_sql import OPEN, close_areas
 from skyshard.registry.catalog.published_catalog import CatalogSource
-from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
 
 
 @dataclass(frozen=True, slots=True)
-class AreaPlan:
+class AreaPlan(ExchangedPlan):
     """A plan for any area; ``typed`` gives the types, ``open`` and ``direct`` have marks in place of the area."""
 
     typed: TypedPlan
@@ -39,19 +38,8 @@ class AreaPlan:
     form: str = ""
     """See ``TypedPlan``: the statement with a mark in place of its area."""
 
-    @property
-    def positions(self) -> tuple[int, ...]:
-        """None: the shape of a statement with an area keeps its whole numbers."""
-        return ()
-
-    def reuse(
-        self, text: StatementText, source: CatalogCache, entry: ShapeEntry
-    ) -> tuple[CatalogSnapshot, TypedPlan | None]:
-        """See ``LearnedPlan``."""
-        generation = source.now()
-        if generation is not entry.generation or text.area is None:
-            return generation, None
-        return generation, entry.plans.get(text.key) or self.with_area(text.area, generation)
+    def exchanged(self, text: StatementText, source: CatalogSource) -> TypedPlan | None:
+        return self.with_area(text.area, source) if text.area is not None else None
 
     def with_area(self, area: AreaText, source: CatalogSource) -> TypedPlan | None:
         """The plan for other numbers; None where they have to be looked at again."""

@@ -10,34 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from skyshard.czar.bind.stored_regions import CIRCLE_TESTS, POINT_IN_REGION
-from skyshard.czar.cache.plan_cache import ShapeEntry
+from skyshard.czar.cache.exchanged_plans import ExchangedPlan
 from skyshard.czar.cache.statement_shapes import RegionText, StatementText
 from skyshard.czar.plan.query_plan import Kind, QueryPlan
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.sql.stored_region_sql import OPEN, close_region
-from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
+from skyshard.registry.catalog.published_catalog import CatalogSource
 
 
 @dataclass(frozen=True, slots=True)
-class RegionPlan:
+class RegionPlan(ExchangedPlan):
     """A plan for any point or circle; ``statement`` has the marks."""
 
     typed: TypedPlan
     statement: str
 
-    @property
-    def positions(self) -> tuple[int, ...]:
-        """None: the shape of such a statement keeps its other numbers."""
-        return ()
-
-    def reuse(
-        self, text: StatementText, source: CatalogCache, entry: ShapeEntry
-    ) -> tuple[CatalogSnapshot, TypedPlan | None]:
-        """See ``LearnedPlan``."""
-        generation = source.now()
-        if generation is not entry.generation or text.region is None:
-            return generation, None
-        return generation, entry.plans.get(text.key) or self.with_numbers(text.region)
+    def exchanged(self, text: StatementText, source: CatalogSource) -> TypedPlan | None:
+        return self.with_numbers(text.region) if text.region is not None else None
 
     def with_numbers(self, region: RegionText) -> TypedPlan | None:
         """The plan for other numbers; None where they have to be looked at again."""
