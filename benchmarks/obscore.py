@@ -6,6 +6,8 @@ A release of visits is drawn: detectors turned at random all over the sphere, a 
 over RA 0 and around both poles. Its visit tables are ingested, ``skyshard obscore`` makes the table, and points and
 circles are asked of the czar, some of them near RA 0, at dec -89 and beyond, in the deep field, and at corners. A part
 of the answers is compared with brute force over all polygons, by vectors, without what the program computes with.
+
+``cpu`` is processor time a query, of this process and of all servers: other work on the machine hardly lengthens it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
@@ -187,9 +190,20 @@ def measured(testbed: Testbed, sql: list[str]) -> tuple[list[float], list[list[t
     return times, answers
 
 
-def summary(times: list[float], answers: list[list[tuple[int, int]]]) -> dict[str, float]:
+def processor_s(testbed: Testbed) -> tuple[float, float]:
+    """Processor time so far: of this process, and of all servers."""
+    pids = [int(path.read_text()) for path in testbed.cluster.folder.glob("servers/*/server.pid")]
+    times = [psutil.Process(pid).cpu_times() for pid in pids]
+    return time.process_time(), sum(one.user + one.system for one in times)
+
+
+def summary(
+    times: list[float], answers: list[list[tuple[int, int]]], used: list[tuple[float, float]]
+) -> dict[str, float]:
     sizes = [len(answer) for answer in answers]
     found = {f"p{part}_ms": round(float(np.percentile(times, part)), 2) for part in (50, 95, 99)}
+    for place, name in enumerate(("cpu_own_ms", "cpu_servers_ms")):
+        found[name] = round((used[1][place] - used[0][place]) / len(times) * 1e3, 2)
     return found | {"queries": len(times), "rows_p50": float(np.median(sizes)), "rows_most": max(sizes)}
 
 
@@ -229,8 +243,9 @@ def _measured(testbed: Testbed, where: Path, release: dict[str, Any], queries: i
         "nodes": len(testbed.nodes), "load": os.getloadavg()[0], "wrong": 0, "compared": 0,
     }  # fmt: skip
     for name, conditions in ways.items():
+        before = processor_s(testbed)
         times, answers = measured(testbed, [f"SELECT {COLUMNS} FROM ObsCore WHERE {one}" for one in conditions])
-        found[name] = summary(times, answers)
+        found[name] = summary(times, answers, [before, processor_s(testbed)]) | {"load": os.getloadavg()[0]}
         for (ra, dec), answer in list(zip(points, answers, strict=True))[:compared]:
             shapes = brute.meeting(ra, dec, 0.1) if name == "circle" else brute.holding(ra, dec)
             found["compared"] += 1

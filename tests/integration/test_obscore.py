@@ -226,7 +226,9 @@ def test_polygons_that_are_none_are_refused_or_counted(sky: Testbed, tmp_path: P
 def test_real_visit_table_gives_the_polygons_that_it_holds(sky: Testbed) -> None:
     """3,304 exposures of a simulation, whose table has the polygons as sciSQL packed them: ours are the same."""
     sky.ingest(CASE01, database="case01", tables=["Object", "Science_Ccd_Exposure"], runtime="inline")
-    with pytest.raises(UserError, match=r"for the filters \(none\); name some: --constants comcam"):
+    with pytest.raises(
+        UserError, match=r"'case01': no shipped constants are for the filters \(none\); name some: --constants comcam"
+    ):
         sky.obscore("case01", into="case01_images", is_plan=True)
     report = sky.obscore("case01", into="case01_images", constants="imsim")
     images = report.releases[0].images

@@ -21,7 +21,7 @@ import skyshard.releases
 from skyshard.basics.errors import UserError
 from skyshard.catalog.obscore_columns import OBSCORE_TABLE
 from skyshard.chunking.convex_outlines import MOST_CORNERS
-from skyshard.ingest.obscore.constants import read_constants
+from skyshard.ingest.obscore.constants import Constants, read_constants
 from skyshard.ingest.obscore.observation_folder import ObservationFolder
 from skyshard.ingest.obscore.observations import Observations, Observed, Tally
 from skyshard.ingest.obscore.regions import parse_polygons
@@ -145,7 +145,7 @@ class ObsCoreMaker:
     ) -> ReleaseObservations:
         tables, tally = self._visit_tables(database), Tally()
         filters = self._words(database, tables.filter_sql())
-        name, constants = read_constants(self.order.constants, filters)
+        name, constants = self._constants(database, filters)
         maker = Observations(constants, database, edges)
         for observed in self._observed(database, tables):
             write(maker.batches(observed, tally))
@@ -156,6 +156,12 @@ class ObsCoreMaker:
                 remedy="mend the visit table, or leave such rows out: --bad-regions skip",
             )
         return ReleaseObservations(database, name, dict(tally.images), tally.turned, dict(tally.bad))
+
+    def _constants(self, database: str, filters: list[str]) -> tuple[str, Constants]:
+        try:
+            return read_constants(self.order.constants, filters)
+        except UserError as error:
+            raise UserError(f"database '{database}': {error.what}", remedy=error.remedy) from None
 
     def _observed(self, database: str, tables: VisitTables) -> Iterator[Observed]:
         detectors = self._ask(database, tables.detector_sql())
