@@ -140,6 +140,8 @@ def in_words(error: SkyshardError, query: str) -> SkyshardError:
     cause = error.__cause__
     if isinstance(cause, OSError):
         return error  # of the caller's own file
+    if isinstance(cause, UnicodeDecodeError) and isinstance(error, UserError):
+        return UserError(error.what.partition(": ")[2], remedy=error.remedy)
     arguments: tuple[object, ...] = getattr(cause, "args", ())
     is_servers = len(arguments) > 1 and isinstance(arguments[0], int)
     if not isinstance(error, UserError) or isinstance(error, Refusal) or not is_servers:

@@ -27,6 +27,12 @@ WRITING = {
 }  # fmt: skip
 OPEN_VALUES = (TokenType.PLACEHOLDER, TokenType.COLON)
 VARIABLES = (TokenType.PARAMETER, TokenType.SESSION_PARAMETER, TokenType.COLON_EQ)
+_OPENING = (TokenType.SELECT, TokenType.DISTINCT, TokenType.FROM, TokenType.WHERE, TokenType.L_PAREN)
+_CLOSING = (
+    TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.HAVING, TokenType.LIMIT,
+    TokenType.R_PAREN, TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT,
+)  # fmt: skip
+"""Before, and behind which no comma stands."""
 UNITS_FIRST = {"TIMESTAMPDIFF", "TIMESTAMPADD", "GET_FORMAT"}
 """Functions whose first argument is a bare word, not a column."""
 
@@ -202,6 +208,9 @@ def _check_kind(tokens: list[Token]) -> None:
 def _check_neighbours(before: Token | None, token: Token, after: Token | None) -> None:
     if before is not None and before.token_type is TokenType.DOT:
         return
+    if token.token_type is TokenType.COMMA and not _is_between(before, after):
+        where = f"line {token.line}, column {token.col}"
+        raise UserError(f"syntax error at {where}: a comma with nothing before or behind it")
     word, following = token.text.upper(), after.text.upper() if after else ""
     is_after_number = before is not None and before.token_type is TokenType.NUMBER
     if is_after_number and token.token_type in (TokenType.NUMBER, TokenType.DOT):
@@ -215,6 +224,12 @@ def _check_neighbours(before: Token | None, token: Token, after: Token | None) -
         raise Refusal("writes", f"locking reads are not answered{place(token)}", remedy="leave the clause out")
     if word == "PROCEDURE" and following == "ANALYSE":
         raise Refusal("writes", f"PROCEDURE is not answered{place(token)}", remedy="leave the clause out")
+
+
+def _is_between(before: Token | None, after: Token | None) -> bool:
+    """False for a comma that separates nothing, which the parser would leave out."""
+    is_first = before is None or before.token_type in (*_OPENING, TokenType.COMMA)
+    return not is_first and after is not None and after.token_type not in _CLOSING
 
 
 def _parse(tokens: list[Token], text: str) -> exp.Query:
@@ -244,12 +259,16 @@ def _unwrapped(tree: exp.Expr | None) -> exp.Expr | None:
     return inner
 
 
+_OF_PARSER = re.compile(r" for <class '[\w.]+'>$")
+"""How the parser calls a part of its own trees."""
+
+
 def syntax_error(error: ParseError) -> str:
     first = error.errors[0] if error.errors else {}
     if not first:
         return f"syntax error: {_one_line(str(error))[:160]}"
     near = _one_line(f"{first.get('highlight') or ''}{first.get('end_context') or ''}")[:40]
-    what = _one_line(str(first.get("description") or "")).rstrip(".")
+    what = _OF_PARSER.sub("", _one_line(str(first.get("description") or "")).rstrip("."))
     return f"syntax error at line {first.get('line')}, column {first.get('col')} near '{near}': {what}"
 
 

@@ -81,7 +81,7 @@ LISTED_HERE = re.compile(rf"(?:\b(?:FROM|JOIN)\b|[,(])\s*(?P<place>){_LIST}(?!\s
 """The same where the session is in ``information_schema``."""
 _FROM = re.compile(r"\bFROM\b", re.I)
 _FROM_DUAL = re.compile(r"\bFROM\s+DUAL\b", re.I)
-_RELAYED = {"SHOW", "SET", "USE", "COMMIT", "ROLLBACK", "BEGIN", "START", "SAVEPOINT", "RELEASE"}
+_RELAYED = {"SHOW", "SET", "USE", "COMMIT", "ROLLBACK", "BEGIN", "START", "SAVEPOINT", "RELEASE", "DO", "VALUES"}
 _SELECTING = {"SELECT", "WITH", "("}
 
 

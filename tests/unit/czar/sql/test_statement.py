@@ -33,6 +33,27 @@ def test_refusals_say_where() -> None:
         parse_statement("SELECT ra,\n       SLEEP(1)")
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT ra, FROM Object", "SELECT , ra FROM Object", "SELECT ra,, decl FROM Object", "SELECT ra FROM Object,",
+        "SELECT ra FROM Object WHERE kind IN (1, 2,)", "SELECT ra FROM Object ORDER BY ra, LIMIT 3",
+        "SELECT f(ra,) FROM Object", "SELECT ra FROM (SELECT ra, FROM Object) AS o", "SELECT ra FROM Object, WHERE ra",
+    ],
+)  # fmt: skip
+def test_a_comma_separates_something(sql: str) -> None:
+    """One that does not is a mistake, not to be left out in silence."""
+    with pytest.raises(UserError, match=r"syntax error at line 1, column \d+: a comma"):
+        parse_statement(sql)
+
+
+def test_a_syntax_error_says_nothing_of_the_parser() -> None:
+    """Of its trees, which users do not know."""
+    with pytest.raises(UserError, match="syntax error") as error:
+        parse_statement("SELECT CONVERT(ra, NOTHING) FROM Object")
+    assert "class" not in str(error.value)
+
+
 def test_syntax_error_is_one_line() -> None:
     """A syntax error is one line with its place."""
     with pytest.raises(UserError, match=r"syntax error at line 2, column \d+") as error:

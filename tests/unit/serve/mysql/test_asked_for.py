@@ -32,6 +32,8 @@ CASES = {
         "SET @a = 1",
         "USE sky",
         "COMMIT",
+        "DO 1",
+        "VALUES (1, 2)",
         "ROLLBACK",
         "/*!40101 SET NAMES utf8 */",
         "SELECT table_name FROM information_schema.tables",
