@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import factorial
 from statistics import median
 
 import numpy as np
@@ -14,7 +15,15 @@ from skyshard.bench.experiment.cell_fit import CellFit, fit_cells
 from skyshard.bench.experiment.cells import CELL, DEFAULTS, Cell, Design
 from skyshard.bench.experiment.conclusions import class_sentence, conclusion, listed, widest_end
 from skyshard.bench.experiment.contrasts import Contrast, contrasts_of
-from skyshard.bench.experiment.effects import Estimate, PhaseClass, best_cells, blocks_needed, by_median, estimate_all
+from skyshard.bench.experiment.effects import (
+    ALPHA,
+    Estimate,
+    PhaseClass,
+    best_cells,
+    blocks_needed,
+    by_median,
+    estimate_all,
+)
 from skyshard.bench.experiment.experiment_file import ExperimentFile
 from skyshard.bench.experiment.experiment_result import (
     CellMedian,
@@ -215,6 +224,8 @@ def _cautions(found: Collected, effects: Sequence[Effect]) -> list[str]:
     unjudged = [name for name in found.design.factors if name not in judged]
     if judged and unjudged:
         cautions.append(f"No class was answered at two levels of {listed(unjudged)}: nothing is said of it.")
+    if any(one.is_shown for one in effects) and (said := _few_deals(found)):
+        cautions.append(said)
     missing = len(found.order) - len(found.trials)
     if missing:
         cautions.append(f"{missing} of {len(found.order)} trials are missing.")
@@ -231,6 +242,21 @@ def _cautions(found: Collected, effects: Sequence[Effect]) -> list[str]:
     elif _have_other_rows(found):
         cautions.append("Cells gave different numbers of rows for the same statements.")
     return cautions
+
+
+def _few_deals(found: Collected) -> str:
+    """What an exact test could tell of so few trials; empty where it could tell an effect as small as is shown.
+
+    Equal cells come in one order in all blocks once in ``cells! ** (blocks - 1)`` experiments.
+    """
+    cells, blocks = len(found.design.cells), len({trial.block for trial in found.order})
+    ways = factorial(cells) ** (blocks - 1)
+    if ways * ALPHA >= 1:
+        return ""
+    return (
+        f"{cells} cells in {blocks} blocks: equal ones come in one order in all blocks once in {ways} experiments. "
+        "That more is shown rests on the spread of trials being normal; run more trials."
+    )
 
 
 def _have_other_rows(found: Collected) -> bool:

@@ -155,3 +155,19 @@ def test_what_was_held_is_said_as_it_was(tmp_path: Path) -> None:
     held = analyse(made_trials(written(tmp_path, text), CLASSES_OF_NODES, noise=lambda: 0.0)).held_sentences
     assert {"engine: as the layout has it", "replicas: as the layout has it", "nodes: 2"} <= set(held)
     assert not any("share of the memory" in one for one in held)
+
+
+@pytest.mark.parametrize(("nodes", "trials", "ways"), [("[1, 2]", 3, 4), ("[1, 2]", 7, 0), ("[1, 2, 3, 4]", 3, 0)])
+def test_an_effect_of_few_cells_in_few_blocks_is_shown_with_a_caution(
+    tmp_path: Path, nodes: str, trials: int, ways: int
+) -> None:
+    """Of two equal cells the same one is ahead in all of three blocks in one experiment of four."""
+    random = np.random.default_rng(2)
+    file = written(tmp_path, f"factors: {{nodes: {nodes}}}\ntrials: {trials}\n")
+    classes = {"LV": lambda levels: 2.0 * (levels["nodes"] == 2)}
+    found = analyse(made_trials(file, classes, noise=lambda: float(random.normal(0, 0.02))))
+    assert any(one.is_shown for one in found.effects)
+    assert [f"once in {ways} experiments" in one for one in found.cautions] == ([True] if ways else [])
+    still = analyse(made_trials(file, {"LV": lambda _: 0.0}, noise=lambda: float(random.normal(0, 0.02))))
+    assert not any(one.is_shown for one in still.effects)
+    assert still.cautions == []
