@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyshard.apdb.model import Operation, Reading, Receipt, TableName, TableSize, TileRows, VisitId
+from skyshard.apdb.stores.ledger import TILES_SCHEMA
 from skyshard.apdb.stores.place_rows import checked
 from skyshard.apdb.stores.sky_cells import widened
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table
@@ -60,7 +61,7 @@ def reference_python() -> str:
 class ReferenceSession:
     """One process of the reference (:class:`~skyshard.apdb.model.StoreSession`)."""
 
-    def __init__(self, python: str, config: Path, tiles: set[tuple[int, int]]) -> None:
+    def __init__(self, python: str, config: Path, tiles: dict[tuple[int, int], float]) -> None:
         self._folder = tempfile.TemporaryDirectory(dir=config.parent)
         self._tiles = tiles
         self._process = subprocess.Popen(
@@ -92,7 +93,7 @@ class ReferenceSession:
         }  # fmt: skip
         paths = {name: self._written(name, table) for name, table in given.items()}
         reply = self.ask("store", tables=paths, time=tile.time)
-        self._tiles.add((tile.id.visit, tile.id.detector))
+        self._tiles[tile.id.visit, tile.id.detector] = tile.time
         client_s = time.perf_counter() - begun - reply["seconds"]
         return Receipt(False, (Operation("", "commit", 0, 0, reply["seconds"], client_s),))
 
@@ -166,7 +167,7 @@ class ReferenceStore:
             UserError: the reference is not installed.
         """
         self._python, self._config = reference_python(), folder / "apdb.yaml"
-        self._tiles: set[tuple[int, int]] = set()
+        self._tiles: dict[tuple[int, int], float] = {}
         self._lock = threading.Lock()
         made = subprocess.run(
             [self._python, PROGRAM, self._config, f"sqlite:///{folder}/apdb.db"], capture_output=True, text=True,
@@ -182,8 +183,9 @@ class ReferenceStore:
         return {"backend": "reference", "engine": "SQLite", "pixels": "htm-20", "nodes": 1}
 
     def stored_tiles(self) -> pa.Table:
-        pairs = np.array(sorted(self._tiles), np.int64).reshape(-1, 2)
-        return pa.table({"visit": pairs[:, 0], "detector": pairs[:, 1].astype(np.int32)})
+        columns = [*zip(*self._tiles, strict=True)] or [(), ()]
+        given = zip([*columns, list(self._tiles.values())], TILES_SCHEMA.types, strict=True)
+        return pa.table([pa.array(one, kind) for one, kind in given], TILES_SCHEMA)
 
     def drop_before(self, time: float) -> Sequence[Operation]:
         """The reference drops nothing in SQLite."""
