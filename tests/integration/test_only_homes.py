@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from skyshard.apdb.stores.object_homes import square_around
 from skyshard.apdb.stores.open_store import open_store
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import read_layout
+from skyshard.cluster.cluster import CZAR_NAME
 from skyshard.db.connection import Account, connect
 from skyshard.host.shipped_data import data_file
 from skyshard.testbed import Testbed
@@ -104,7 +105,7 @@ def _store(store: VisitStore, tile: TileRows, errors: list[Exception]) -> None:
 def test_of_two_tiles_that_bring_one_object_to_two_nodes_the_later_gives_way(
     testbed: Testbed, database: MutableDatabase, apart_arcsec: int
 ) -> None:
-    """It goes to the home that the other one made, or is refused where that is too far away."""
+    """It goes to the home that the other one made, once it is its turn, or is refused where that is too far away."""
     ra, dec = border(database)
     half = apart_arcsec / 2 * ARCSEC
     slow, quick = tile_at(1, ra - half, dec), tile_at(2, ra + half, dec)
@@ -121,12 +122,43 @@ def test_of_two_tiles_that_bring_one_object_to_two_nodes_the_later_gives_way(
             thread.start()
             while not holder.value(_WAITING):
                 time.sleep(0.01)
-            _store(store, quick, errors)
+            other = threading.Thread(target=_store, args=(store, quick, errors))
+            other.start()
+            if apart_arcsec == 60:  # each tile is on one node, and waits for no other
+                other.join()
             holder.execute("UNLOCK TABLES")
             thread.join()
+            other.join()
     if apart_arcsec == 2:
         assert errors == []
     else:
         assert [type(one) for one in errors] == [UserError]
         assert "more than 5 arcsec away" in str(errors[0])
     assert newest(testbed) == [2]
+
+
+def test_stores_over_several_nodes_take_turns_before_they_lock_a_row(
+    testbed: Testbed, database: MutableDatabase
+) -> None:
+    """Two that each wait on one node for the other would stand still: no server sees that circle. One node is free."""
+    ra, dec = border(database)
+    across, aside = tile_at(1, ra, dec), tile_at(2, ra - 60 * ARCSEC, dec, key=6)
+    nodes, errors = [database.cluster.node(name).sql for name in ("node1", "node2")], list[Exception]()
+    with closing(open_store(f"cluster:{DATABASE}", cluster=testbed.cluster)) as store, ExitStack() as stack:
+        czar, *admins = [
+            stack.enter_context(connect(one, Account.ADMIN)) for one in (database.cluster.endpoint(CZAR_NAME), *nodes)
+        ]
+        czar.value(f"SELECT GET_LOCK('skyshard nodes {database.database}', 0)")
+        thread = threading.Thread(target=_store, args=(store, across, errors))
+        thread.start()
+        waits = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'"
+        while thread.is_alive() and not czar.value(waits):
+            time.sleep(0.01)
+        assert thread.is_alive()
+        assert [admin.value("SELECT COUNT(*) FROM information_schema.INNODB_TRX") for admin in admins] == [0, 0]
+        _store(store, aside, errors)
+        assert newest(testbed) == [2]
+        czar.execute("DO RELEASE_ALL_LOCKS()")
+        thread.join()
+    assert errors == []
+    assert newest(testbed) == [1, 2]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import pyarrow as pa
@@ -157,7 +157,8 @@ class ClusterSession:
         self, ledger: TileLedger, entry: Entry, servers: dict[str, SqlServer], content: TileContent
     ) -> list[Operation]:
         try:
-            written = write_parts(servers, self._shards, self._shape, content, entry.store_id)
+            with ledger.across_nodes() if len(servers) > 1 else nullcontext():
+                written = write_parts(servers, self._shards, self._shape, content, entry.store_id)
             if any(rows.num_rows for rows in written.new.values()):
                 written.operations.extend(require_only_homes(self._server, ledger.nodes(), self._shape, written.new))
             return written.operations

@@ -8,6 +8,7 @@ whole knows which rows to see. While a process stores a tile, no other stores th
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -66,6 +67,26 @@ class TileLedger:
             f"SELECT storeId, time, is_whole, {others} FROM {_STORES} WHERE {_of(tile.id)}"
         )
         return Entry(int(store_id), float(time), bool(is_whole), bool(entered))
+
+    @contextlib.contextmanager
+    def across_nodes(self) -> Iterator[None]:
+        """While rows are locked on several nodes at once, nobody else locks rows on several.
+
+        A server ends a wait in a circle only where it sees the whole of it. Two stores that each wait on another node
+        for the other would stand still until a wait is too long. A store on one node may wait, but nobody waits for it
+        elsewhere.
+
+        Raises:
+            ClusterError: another session has several nodes for too long.
+        """
+        several = quote_text(f"skyshard nodes {self._database}"[:64])
+        if self._connection.value(f"SELECT GET_LOCK({several}, {LOCK_WAIT_S})") != 1:
+            raise ClusterError(f"other tiles of '{self._database}' are being stored for too long", retryable=True)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(SkyshardError):
+                self._connection.execute(f"DO RELEASE_LOCK({several})")
 
     def finish(self, entry: Entry, time: float) -> None:
         """Let readers see the store; ``time`` is the tile's."""
