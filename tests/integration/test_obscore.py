@@ -249,7 +249,8 @@ def test_real_visit_table_gives_the_polygons_that_it_holds(sky: Testbed) -> None
     np.testing.assert_allclose(tai - np.asarray(ours[2]), behind / 86_400, atol=1e-9)
     shift = unit_vectors(np.asarray(ours[3]), np.asarray(ours[4])) - unit_vectors(*map(np.asarray, theirs.columns[3:5]))
     assert np.linalg.norm(shift, axis=1).max() < np.radians(1 / 60)  # of the pixel in the middle
-    np.testing.assert_allclose(packed_polygons(ours[5]), packed_polygons(theirs[5]), atol=5e-6)
+    # a normal that is turned by so much moves the ends of a side of 0.23 degrees by four milliarcseconds
+    np.testing.assert_allclose(packed_polygons(ours[5]), packed_polygons(theirs[5]), rtol=0, atol=1e-5)
     found = sky.query(
         "SELECT COUNT(*) AS n, COUNT(DISTINCT e.visit, e.raft, e.ccd) AS one FROM case01.Science_Ccd_Exposure e JOIN "
         "ObsCore o ON scisql_s2PtInCPoly(e.ra, e.decl, o.s_region) = 1 AND o.lsst_visit = e.visit "
