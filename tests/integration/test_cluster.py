@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -253,10 +257,23 @@ def reading_without_end(cluster: PrivateCluster, node: str, folder: Path) -> Ite
         connection.execute("CREATE DATABASE waits")
         connection.execute("CREATE TABLE waits.t (x INT)")
         reads = pool.submit(connection.execute, f"LOAD DATA INFILE '{pipe}' INTO TABLE waits.t")
-        with pipe.open("wb"):  # which is open when the server has opened it, too
+        with pipe.open("wb") as writer:  # which is open when the server has opened it, too
+            writer.write(b"1\n")
+            writer.flush()
+            pid = next(one.pid for one in cluster.status() if one.name == node)
+            while not is_asleep(pid, pipe):
+                time.sleep(0.01)
             yield
         with pytest.raises(ClusterError, match="Lost connection"):
             reads.result()
+
+
+def is_asleep(pid: int | None, pipe: Path) -> bool:
+    """A server has read all that is in a pipe, and none of its threads runs: one waits for more."""
+    with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
+        left = struct.unpack("i", fcntl.ioctl(reader, termios.FIONREAD, b"\0" * 4))[0]
+    states = [stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return not left and set(states) == {"S"}
 
 
 def test_a_frozen_server_is_stopped_like_any_other(own_cluster: PrivateCluster) -> None:
