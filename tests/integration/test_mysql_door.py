@@ -27,10 +27,9 @@ from tests.support.binary_client import BinaryClient
 from tests.support.open_door import OpenDoor, WireAnswer, WireClient, open_door
 from tests.support.played_services import Keys, PlayedAnswer, PlayedQueries, played_services
 from tests.support.running_site import wait_until
-from tests.support.sky_services import sky_services
 from tests.support.small_catalog import write_small_catalog
 from tests.support.statement_cases import Case, read_cases
-from tests.support.trouble_sky import DATABASE, Sky, build_sky
+from tests.support.trouble_sky import DATABASE, Sky
 
 from skyshard.cluster.door_server import DoorServer
 from skyshard.cluster.private_cluster import PrivateCluster
@@ -51,19 +50,6 @@ COUNTED = (155).to_bytes(4, "little")
 """The number of objects in the binary protocol."""
 GROUPED = 0x8000 | 0x80
 """Flags by which a server says that it made a temporary table to group, which depends on its plan."""
-
-
-@pytest.fixture(scope="module")
-def sky(private_cluster: PrivateCluster) -> Iterator[Sky]:
-    made = build_sky(private_cluster)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def door(sky: Sky, private_cluster: PrivateCluster) -> Iterator[OpenDoor]:
-    with open_door(sky_services(sky, DoorServer(private_cluster.folder))) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
 
 import pytest
 from psutil import Process
 from tests.support.binary_client import BinaryClient, whole
-from tests.support.open_door import OpenDoor, WireClient, open_door
+from tests.support.open_door import OpenDoor, WireClient
 from tests.support.running_site import wait_until
-from tests.support.sky_services import sky_services
-from tests.support.trouble_sky import DATABASE, Sky, build_sky
+from tests.support.trouble_sky import DATABASE
 from tests.support.wire_fuzz import Beside, Fuzz
 
-from skyshard.cluster.door_server import DoorServer
-from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 
 pytestmark = pytest.mark.integration
 
 PACKETS = 600
 PREPARED = f"SELECT filterName FROM {DATABASE}.Filter WHERE filterId = ?"
-
-
-@pytest.fixture(scope="module")
-def sky(private_cluster: PrivateCluster) -> Iterator[Sky]:
-    made = build_sky(private_cluster)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def door(sky: Sky, private_cluster: PrivateCluster) -> Iterator[OpenDoor]:
-    with open_door(sky_services(sky, DoorServer(private_cluster.folder))) as opened:
-        yield opened
 
 
 def sessions_behind(door: OpenDoor) -> int:

@@ -23,12 +23,10 @@ from tests.support.binary_client import (
     text,
     whole,
 )
-from tests.support.open_door import OpenDoor, open_door
-from tests.support.sky_services import sky_services
+from tests.support.open_door import OpenDoor
 from tests.support.statement_cases import Case, read_cases
-from tests.support.trouble_sky import DATABASE, KEY, Sky, build_sky
+from tests.support.trouble_sky import DATABASE, KEY, Sky
 
-from skyshard.cluster.door_server import DoorServer
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.serve.mysql.definitions import Definition
 from skyshard.serve.mysql.packets import Command, Reader, lenenc_text
@@ -41,19 +39,6 @@ KEY_FLAGS = 2 | 4 | 8 | 0x4000 | 0x1000
 GROUPED = 0x8000 | 0x80
 WIDTHS = {1: 1, 2: 2, 13: 2, 3: 4, 9: 4, 8: 8, FLOAT: 4, DOUBLE: 8}
 TIMES = (7, 10, 11, 12)
-
-
-@pytest.fixture(scope="module")
-def sky(private_cluster: PrivateCluster) -> Iterator[Sky]:
-    made = build_sky(private_cluster)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def door(sky: Sky, private_cluster: PrivateCluster) -> Iterator[OpenDoor]:
-    with open_door(sky_services(sky, DoorServer(private_cluster.folder))) as opened:
-        yield opened
 
 
 def connected(database: str | None = DATABASE, **place: object) -> Any:
