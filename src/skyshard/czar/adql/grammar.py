@@ -15,9 +15,11 @@ from sqlglot.parsers.mysql import MySQLParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from skyshard.basics.errors import Refusal, UserError
-from skyshard.czar.sql.dialect import CzarDialect, CzarParser, NumberList
+from skyshard.czar.sql.dialect import CzarDialect
 from skyshard.czar.sql.lexer import Lexer
+from skyshard.czar.sql.mariadb_parser import CzarParser
 from skyshard.czar.sql.statement import place, syntax_error
+from skyshard.czar.sql.tree_nodes import NumberList
 
 NOT_ADQL = "not-adql"
 """Code of the refusals of what is no ADQL, or an optional part of it that is not declared."""

@@ -30,7 +30,7 @@ from skyshard.czar.columns.terms import (
     literal_term,
     whole,
 )
-from skyshard.czar.sql.dialect import SPELLING, Formula, NumberList
+from skyshard.czar.sql.tree_nodes import SPELLING, Formula, NumberList
 
 
 class Prover:

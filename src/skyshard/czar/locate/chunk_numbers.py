@@ -17,7 +17,7 @@ from sqlglot import exp
 from skyshard.catalog.schema import CHUNK_COLUMN
 from skyshard.czar.bind.bound_statement import COLUMN, Bound, Reference
 from skyshard.czar.locate.comparisons import comparisons, exact_number
-from skyshard.czar.sql.dialect import NumberList
+from skyshard.czar.sql.tree_nodes import NumberList
 
 _MOST_DIGITS = 9
 """A text of this many digits is the number that MariaDB compares an INT column with."""

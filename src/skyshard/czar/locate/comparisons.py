@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlglot import exp
 
 from skyshard.czar.bind.constants import exact_constant
-from skyshard.czar.sql.dialect import NumberList
+from skyshard.czar.sql.tree_nodes import NumberList
 
 EXACT_DOUBLE = 2**53
 """Below this an integer compared with a DOUBLE constant is compared exactly."""

@@ -24,7 +24,8 @@ from skyshard.czar.plan.chunk_template import Item, KeyList, Slot, Template, slo
 from skyshard.czar.plan.column_ways import with_way
 from skyshard.czar.plan.key_lists import mark_lists
 from skyshard.czar.plan.query_plan import Pull
-from skyshard.czar.sql.dialect import Formula, render, render_each
+from skyshard.czar.sql.dialect import render, render_each
+from skyshard.czar.sql.tree_nodes import Formula
 
 _ITEMS = "\x03"
 MOST_ROWS = 2**64 - 1

@@ -16,7 +16,8 @@ from sqlglot import exp
 from skyshard.catalog.layout import Role
 from skyshard.czar.bind.bound_statement import COLUMN, Bound, Reference
 from skyshard.czar.plan.chunk_template import KeyList, list_mark
-from skyshard.czar.sql.dialect import Formula, NumberList, render
+from skyshard.czar.sql.dialect import render
+from skyshard.czar.sql.tree_nodes import Formula, NumberList
 from skyshard.registry.catalog.published_catalog import Chunks
 
 LIST = "list"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from skyshard.czar.sql.dialect import SPELLING, TEXT, render
+from skyshard.czar.sql.dialect import render
+from skyshard.czar.sql.tree_nodes import SPELLING, TEXT
 
 LONGEST_NAME = 255
 _NAMED = (exp.Column, exp.Introducer, exp.National, exp.Literal, exp.Concat, exp.Null, exp.Boolean)

@@ -57,7 +57,7 @@ def _is_letter(text: str) -> bool:
 
 
 class Lexer(MySQL.Tokenizer):
-    """The tokenizer of :class:`skyshard.czar.sql.dialect.Czar`."""
+    """The tokenizer of :class:`skyshard.czar.sql.dialect.CzarDialect`."""
 
     def _init_core(self) -> TokenizerCore:
         core = super()._init_core()

@@ -14,7 +14,7 @@ import numpy as np
 from sqlglot import exp
 
 from skyshard.chunking.sphere import RAD_PER_DEG, Box, Circle, Ellipse, Polygon, Region, unit_vectors
-from skyshard.czar.sql.dialect import FORMULA_MARK, Formula
+from skyshard.czar.sql.tree_nodes import FORMULA_MARK, Formula
 
 HALF_DEG = RAD_PER_DEG / 2
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.basics.errors import UserError
-from skyshard.czar.sql.dialect import DIALECT, parse_expression, render, require_adaptable
+from skyshard.czar.sql.dialect import DIALECT, parse_expression, render
 from skyshard.czar.sql.region_sql import number
 
 CASES = Path(__file__).resolve().parents[3] / "cases" / "round_trip.sql"
@@ -77,10 +76,3 @@ def test_any_expression_survives(text: str) -> None:
     """Whatever the nesting: reading and writing again changes nothing."""
     once_more = render(parse_expression(text))
     assert render(parse_expression(once_more)) == once_more
-
-
-def test_a_compiled_parser_is_named() -> None:
-    """Where sqlglotc has replaced the parser, the error says so and how to mend it, not what broke inside."""
-    with pytest.raises(UserError, match="sqlglotc is installed") as caught:
-        require_adaptable("/site-packages/sqlglot/parser.cpython-311-x86_64-linux-gnu.so")
-    assert caught.value.remedy == "pip uninstall sqlglotc"
