@@ -18,6 +18,7 @@ import pytest
 from _pytest.doctest import DoctestModule
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 from tests.support.hosts import Lab
 from tests.support.namespaces import NoHostsHere
 
@@ -58,7 +59,7 @@ LONG_FILES = (
     "test_chunker", "test_trend", "test_losses", "test_mapping_source",
 )  # fmt: skip
 """Files that take longest come first, of unit tests and of integration tests; a wrong order only costs time."""
-settings.register_profile("skyshard", deadline=None)
+settings.register_profile("skyshard", deadline=None, max_examples=drawn(25))
 settings.load_profile("skyshard")
 """An example may take any time: how long it takes says more about the machine than about the code."""
 
@@ -99,10 +100,10 @@ def _ready_to_draw() -> None:
 
     @settings(max_examples=1, database=None)
     @given(st.tuples(st.text(), st.integers(), st.floats()))
-    def drawn(_: object) -> None:
+    def first(_: object) -> None:
         pass
 
-    drawn()
+    first()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,10 +7,11 @@ import math
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 
 from skyshard.chunking.sphere import Box, Circle, Ellipse, Polygon, Region, unit_vectors
 
-relaxed = settings(deadline=None, max_examples=60)
+relaxed = settings(max_examples=drawn(15))
 
 RA = st.floats(0, 360, exclude_max=True)
 

@@ -5,12 +5,12 @@ Quicker than killing, and every instant can be had: what ``kill -9`` of the driv
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.support.depth import DEPTH
 from tests.support.kept_entries import assert_entries_agree
 from tests.support.killing import digests, leftovers
 
@@ -24,7 +24,7 @@ from skyshard.registry.stored.store import Store
 from skyshard.runtime.base import Handle
 from skyshard.testbed import Testbed, source_at
 
-STRIDE = int(os.environ.get("SKYSHARD_TEST_STRIDE", "12"))
+STRIDE = max(1, round(12 / DEPTH))
 """Of the steps at which a driver is stopped, one in so many."""
 STEPS_LIMIT_S = 9600 // STRIDE
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 
 from skyshard.basics.errors import UserError
 from skyshard.rowimage.arrays import ByteStrings
@@ -34,7 +35,7 @@ CELLS: list[st.SearchStrategy[Any]] = [
 ]
 ROW = st.tuples(*(cell | st.none() for cell in CELLS)).filter(lambda row: row[6] is None or b"-02-29" not in row[6])
 ROWS = st.lists(ROW, max_size=8)
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=drawn(10))
 
 
 def batch_of(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 
 from skyshard.basics.errors import UserError
 from skyshard.rowimage import pack as pack_module
@@ -112,7 +113,7 @@ def batches(draw: st.DrawFn) -> tuple[list[Field], pa.RecordBatch]:
     return fields, pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(10))
 @given(batches())
 def test_unpack_inverts_pack(drawn: tuple[list[Field], pa.RecordBatch]) -> None:
     """Any batch of any types, with NULLs, comes back as it was."""
@@ -123,7 +124,7 @@ def test_unpack_inverts_pack(drawn: tuple[list[Field], pa.RecordBatch]) -> None:
     assert unpack(records.tobytes(), layout).equals(batch)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=drawn(8))
 @given(batches(), st.data())
 def test_slices_pack_like_the_whole(drawn: tuple[list[Field], pa.RecordBatch], data: st.DataObject) -> None:
     """Row ranges of the records are the records of the row ranges, however the batch is cut."""

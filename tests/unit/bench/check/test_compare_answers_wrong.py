@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 
 from skyshard.bench.check.compare_answers import compare_answers
 
@@ -194,7 +195,7 @@ STEPS = [1.0 + step for step in (0, 1e-13, 5e-13, 9e-13, 1.7e-12, 4e-10, 8e-10, 
 PAIRS = st.tuples(st.sampled_from(STEPS), st.sampled_from(STEPS))
 
 
-@settings(max_examples=400)
+@settings(max_examples=drawn(100))
 @given(st.lists(st.tuples(PAIRS, PAIRS), min_size=1, max_size=5))
 def test_two_columns_of_close_floats_are_equal_just_when_their_rows_can_be_paired(
     rows: list[tuple[tuple[float, float], tuple[float, float]]],

@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.parameters import BoxParameter, Draws, FluxWindowParameter, draw
@@ -24,7 +25,7 @@ def test_boxes_stay_on_the_sphere_and_hold_their_object(
 
 
 @given(st.floats(0.001, 0.3), st.integers(0, 2**32))
-@settings(max_examples=50)
+@settings(max_examples=drawn(15))
 def test_flux_windows_hold_the_share_that_was_asked_for(share: float, seed: int) -> None:
     """A window with selectivity s holds s of the sample within one value."""
     profile = DataProfile.example([("Object", "x")], rows=1000)

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 from tests.support.four_chunks import Source
 from tests.support.planned import bound_of
 
@@ -55,7 +56,7 @@ def test_an_error_of_no_flux_is_null() -> None:
     assert value("scisql_nanojanskyToAbMagSigma(-1.0, 1.0)") is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=drawn(10))
 @given(positions, positions)
 def test_separations_are_those_of_the_sphere(one: tuple[float, float], other: tuple[float, float]) -> None:
     """The haversine formula, anywhere, within what a double can tell."""

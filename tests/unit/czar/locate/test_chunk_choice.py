@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 from tests.support.four_chunks import CHUNKS, Source
 from tests.support.planned import bound_of, where_of
 
@@ -161,7 +162,7 @@ ROWS = st.one_of(
 
 
 @given(CONDITIONS, st.lists(ROWS, min_size=1, max_size=12))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=drawn(40))
 def test_no_chunk_is_left_out_that_has_a_row_of_the_answer(condition: Condition, rows: list[Row]) -> None:
     """Objects 5 and 15, anywhere in the chunks where the index says they are, under any condition."""
     text, holds = condition

@@ -15,6 +15,7 @@ import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
+from tests.support.depth import drawn
 
 from skyshard.czar.bind.clauses import Clauses, OrderTerm
 from skyshard.czar.plan.aggregate import NotMergeable, TwoStep, split
@@ -96,7 +97,7 @@ def test_any_split_of_the_rows_gives_the_same_answer(group: tuple[str, ...]) -> 
 
     steps = steps_of(*group, *ITEMS, group=group)
 
-    @settings(max_examples=25)
+    @settings(max_examples=drawn(10))
     @given(ROWS)
     def compared(rows: list[tuple[int, int, float | None, int]]) -> None:
         with filled(rows) as connection:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
+from tests.support.depth import drawn
 from tests.support.exact_shapes import FIRM_RAD, RAD, angles, long_vectors, signed_distance, text_corners
 from tests.support.visit_release import around, polygon_texts
 
@@ -66,7 +67,7 @@ def polygon(shape: tuple[tuple[float, float], int, float, int]) -> str:
     return polygon_texts(*around(np.array([ra]), np.array([dec]), corners, radius))[0]
 
 
-@settings(max_examples=40)
+@settings(max_examples=drawn(12))
 @given(
     shapes, st.floats(0, 1), st.sampled_from([-0.5, 0.0, 0.999, 1.001, 3.0]), st.sampled_from([0.5, 0.999, 1.001, 2])
 )

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.partition import director_keys
@@ -189,7 +190,7 @@ def test_harmed_keys_are_not_believed(tmp_path: Path, name: str, harm: str) -> N
         DirectorKeys.open(folder.parent)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(12))
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7)), min_size=1, max_size=60),
     st.lists(st.tuples(st.integers(-1, 6), st.integers(0, 8)), min_size=1, max_size=20),

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
@@ -66,7 +67,7 @@ def keys_of(*keys: int) -> DirectorKeys:
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=9), min_size=1, max_size=4), st.sets(st.integers(0, 9)))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=drawn(12))
 def test_all_but_the_first_row_of_a_key_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: list[list[int]], known: set[int]
 ) -> None:

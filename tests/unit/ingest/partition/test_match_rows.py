@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 from tests.support.partitioned import conversions_of, partition_all
 from tests.support.small_match import BORDER, position, write_catalog
 from tests.support.small_metadata import DATABASE, NUMBERS, write_chunks, write_json
@@ -125,7 +126,7 @@ def test_dependent_orphan_is_refused_where_the_layout_says(tmp_path: Path) -> No
         partition_all(open_source(path), tmp_path / "s")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(10))
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=30))
 def test_each_side_finds_its_row_once(tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[int, int]]) -> None:
     """In the chunk of each side there is exactly one row of the pair, whose flag has that side's bit."""

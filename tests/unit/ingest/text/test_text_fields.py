@@ -10,6 +10,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.depth import drawn
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column
@@ -132,7 +133,7 @@ def files(draw: st.DrawFn) -> tuple[Dialect, int, bytes]:
 
 
 @pytest.mark.timeout(120)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=drawn(40))
 @given(files(), st.integers(1, 40))
 def test_any_bytes_are_read_as_byte_by_byte(file: tuple[Dialect, int, bytes], block: int) -> None:
     """Quotes, escapes, NULLs, line ends and block borders anywhere: the same rows, or refused, by both ways."""
@@ -155,7 +156,7 @@ TYPES = st.sampled_from(
 
 
 @pytest.mark.timeout(120)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=drawn(40))
 @given(TYPES, NUMBERS, st.sampled_from([CSV, EMPTY_IS_NULL, LOADED]))
 def test_value_means_the_same_whatever_stands_beside_it(kind: str, value: str, dialect: Dialect) -> None:
     """A neighbour that is quoted, a line end more or a value by itself: one outcome, value, counts and message."""
