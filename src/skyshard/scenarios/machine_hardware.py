@@ -17,7 +17,9 @@ LOCAL_MB_PER_S = 1000.0
 READ_BYTES = 256 << 20
 
 
-def this_machine(folder: Path, *, nodes: int, file_bytes: int = FILE_BYTES, seconds: float = SECONDS) -> Hardware:
+def this_machine(
+    folder: Path, *, nodes: int, file_bytes: int = FILE_BYTES, seconds: float = SECONDS, memory_bytes: int = READ_BYTES
+) -> Hardware:
     """One of ``nodes`` equal shares of this machine; a few seconds of disk and memory are used to measure them.
 
     Args:
@@ -25,6 +27,7 @@ def this_machine(folder: Path, *, nodes: int, file_bytes: int = FILE_BYTES, seco
         nodes: nodes that share the machine; each gets its part of cores, memory and disk.
         file_bytes: size of the file that the disk is measured with.
         seconds: longest time for each of three measurements of it.
+        memory_bytes: copied to measure the memory; caches hold less.
     """
     cores = len(psutil.Process().cpu_affinity() or []) or os.cpu_count() or 1
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +41,7 @@ def this_machine(folder: Path, *, nodes: int, file_bytes: int = FILE_BYTES, seco
         nodes=nodes,
         cores=_three(cores / nodes),
         memory_gb=_three(psutil.virtual_memory().total / nodes / 1e9),
-        memory_mb_per_s=_three(memory_mb_per_s() * cores / nodes),
+        memory_mb_per_s=_three(memory_mb_per_s(memory_bytes) * cores / nodes),
         disk_mb_per_s=_three(disk.sequential_mb_per_s / nodes),
         disk_read_ms=_three(disk.read_ms),
         disk_iops=_three(disk.random_per_s / nodes),
@@ -46,7 +49,7 @@ def this_machine(folder: Path, *, nodes: int, file_bytes: int = FILE_BYTES, seco
     )
 
 
-def memory_mb_per_s(size: int = READ_BYTES) -> float:
+def memory_mb_per_s(size: int) -> float:
     """10^6 bytes a second that one core copies, the best of three."""
     given, taken = np.ones(size, np.uint8), np.empty(size, np.uint8)
     best = np.inf

@@ -1,4 +1,4 @@
-"""How `make test` tells a test that is unsteady from one that fails."""
+"""How `make test` tells a test that is unsteady from one that fails, with a pytest of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "tools" / "run_tests.sh"
+SCRIPT = Path(__file__).parents[2] / "tools" / "run_tests.sh"
 FAILS_ONCE = (
     "def test_once(): import pathlib; seen = pathlib.Path('seen'); was = seen.exists(); seen.touch(); assert was"
 )
@@ -29,6 +29,7 @@ def checkout(tmp_path: Path) -> Path:
 def run_tests(checkout: Path, *lines: str) -> subprocess.CompletedProcess[str]:
     (checkout / "test_these.py").write_text("\n".join(lines))
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    clean |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist"}
     return subprocess.run(
         ["tools/run_tests.sh", "-q"], cwd=checkout, env=clean, capture_output=True, text=True, check=False
     )
