@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-CHUNKS, NODES = 5_000, 150
+CHUNKS, NODES = 2_000, 60
 SMALLER = 5
 """The same is done with so many times fewer chunks and nodes."""
 SLACK = 1.2

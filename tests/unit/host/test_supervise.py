@@ -6,7 +6,10 @@ import os
 import signal
 import subprocess
 
+import pytest
+
 from skyshard.basics.errors import ClusterError
+from skyshard.host import supervise as supervising
 from skyshard.host.supervise import supervise
 
 
@@ -41,8 +44,10 @@ class Sleep:
             self._process.wait()
 
 
-def test_a_service_is_started_again_until_its_supervisor_is_asked_to_end() -> None:
+def test_a_service_is_started_again_until_its_supervisor_is_asked_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it waits for is told once, each end with its reason; SIGTERM ends it, and the supervisor returns."""
+    monkeypatch.setattr(supervising, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(supervising, "ASK_AGAIN_S", 0.02)
     service, told = Sleep(), list[str]()
 
     def report(line: str) -> None:

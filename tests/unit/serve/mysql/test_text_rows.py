@@ -22,11 +22,12 @@ def sent(
 ) -> tuple[Values, list[int]]:
     """The values that a client reads, and the sequence numbers of the rows' last packets."""
     wanted = definitions or definitions_of(table.schema, table.column_names)
-    data = b""
+    pieces: list[bytes] = []
     for batch in table.to_batches():
         for piece, behind in encoded_rows(batch, wanted, sequence):
-            data, sequence = data + bytes(piece), behind
-    found = list(payloads_of(data))
+            pieces.append(bytes(piece))
+            sequence = behind
+    found = list(payloads_of(b"".join(pieces)))
     return [row_values(payload) for _, payload in found], [number for number, _ in found]
 
 
