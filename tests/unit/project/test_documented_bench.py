@@ -11,7 +11,7 @@ from tests.support.documented import PAGES, ROOT
 from skyshard.apdb.stores.open_store import KINDS
 from skyshard.bench.workload.workload import find_workload, read_workload
 from skyshard.bench.workload.workload_fit import fit, names_of, workload_templates
-from skyshard.cli.commands.bench import adjusted
+from skyshard.cli.commands.bench_options import adjusted
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.rows.generate import open_sky
 
