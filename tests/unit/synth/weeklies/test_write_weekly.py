@@ -21,9 +21,9 @@ OBJECTS = "objectTable_tract"
 
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[WeeklyTruth]]:
-    """Two weeklies of 200 objects."""
+    """Two weeklies of 60 objects."""
     out = tmp_path_factory.mktemp("weeklies")
-    orders = [WeeklyOrder("hsc-gen3", number, 200, columns="few", doubled=3, bad_positions=4) for number in (1, 2)]
+    orders = [WeeklyOrder("hsc-gen3", number, 60, columns="few", doubled=3, bad_positions=4) for number in (1, 2)]
     return out, [write_weekly(order, out) for order in orders]
 
 
@@ -154,7 +154,7 @@ def test_ids_come_twice_and_positions_miss_as_asked(trees: tuple[Path, list[Week
 def test_the_same_order_gives_the_same_bytes(trees: tuple[Path, list[WeeklyTruth]], tmp_path: Path) -> None:
     """A weekly does not depend on which others were made."""
     out, truths = trees
-    again = write_weekly(WeeklyOrder("hsc-gen3", 2, 200, columns="few", doubled=3, bad_positions=4), tmp_path)
+    again = write_weekly(WeeklyOrder("hsc-gen3", 2, 60, columns="few", doubled=3, bad_positions=4), tmp_path)
     assert again == truths[1]
     paths = [one.path for what in again.dataset_types.values() for one in what.files]
     digests = [[hashlib.sha256((root / path).read_bytes()).digest() for path in paths] for root in (out, tmp_path)]
@@ -163,10 +163,10 @@ def test_the_same_order_gives_the_same_bytes(trees: tuple[Path, list[WeeklyTruth
 
 def test_a_tract_that_is_done_again_replaces_its_file(tmp_path: Path) -> None:
     """The file of one tract differs, in rows and values; all others are untouched; the truth tells of the new rows."""
-    order = WeeklyOrder("hsc-gen3", 1, 100, columns="few")
+    order = WeeklyOrder("hsc-gen3", 1, 40, columns="few")
     first = write_weekly(order, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.parq")}
-    redo = WeeklyOrder("hsc-gen3", 1, 100, columns="few", redo=True)
+    redo = WeeklyOrder("hsc-gen3", 1, 40, columns="few", redo=True)
     second = write_weekly(redo, tmp_path)
     changed = [path for path, content in before.items() if path.read_bytes() != content]
     assert {path.parent.name for path in changed} == {str(second.redone_tract)}
@@ -178,7 +178,7 @@ def test_a_tract_that_is_done_again_replaces_its_file(tmp_path: Path) -> None:
 
 def test_a_damaged_file_cannot_be_read(tmp_path: Path) -> None:
     """One file of sources is cut off; the truth names it."""
-    truth = write_weekly(WeeklyOrder("hsc-gen2", 1, 50, columns="few", damage=True), tmp_path)
+    truth = write_weekly(WeeklyOrder("hsc-gen2", 1, 20, columns="few", damage=True), tmp_path)
     damaged = [one for what in truth.dataset_types.values() for one in what.files if one.is_damaged]
     assert len(damaged) == 1
     with pytest.raises(pa.ArrowInvalid):
@@ -220,7 +220,7 @@ def test_a_weekly_that_is_there_is_refused(tmp_path: Path) -> None:
 
 def test_ids_that_are_counted_anew_mean_other_objects(tmp_path: Path) -> None:
     """The truth lists which id is which; some id stands for one object before and for another one after."""
-    orders = [WeeklyOrder("hsc-gen2", number, 200, columns="few", keys="new") for number in (1, 2)]
+    orders = [WeeklyOrder("hsc-gen2", number, 60, columns="few", keys="new") for number in (1, 2)]
     changes = [write_weekly(order, tmp_path) for order in orders][1].dataset_types["objectTable"].changes
     assert changes is not None
     assert changes.matched_keys is not None
