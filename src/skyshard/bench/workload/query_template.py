@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import nodes
@@ -173,8 +174,9 @@ def wanted_rows(templates: Iterable[QueryTemplate]) -> int:
     return max([SAMPLE_ROWS, *(2 * p.count for p in declared if isinstance(p, IdsParameter))])
 
 
+@lru_cache(maxsize=256)
 def parse_header(source: str, path: Path) -> Header:
-    """The header of a template's text.
+    """The header of a template's text; one that was parsed lately is kept.
 
     >>> parse_header("-- class: LV\\n-- description: by id\\n-- why: index\\nSELECT 1", Path("x.sql")).why
     'index'

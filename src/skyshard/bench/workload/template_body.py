@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any
@@ -74,39 +75,24 @@ _ENVIRONMENT.filters = {
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body without errors; ``tree`` is its syntax tree, ``path`` its file."""
+    """A body without errors."""
 
     tree: nodes.Template
+    """Its syntax tree."""
     path: Path
+    """Its file."""
+    names: Mapping[str, int]
+    """Undeclared names, with the first line of each."""
     _template: jinja2.Template
 
     @classmethod
     def of(cls, text: str, path: Path) -> Body:
-        """Parse a text whose line numbers are those of the file.
+        """Parse a text whose line numbers are those of the file; one that was parsed lately is kept.
 
         Raises:
             UserError: not Jinja2, or more than a template may do; the message names file and line.
         """
-        try:
-            tree = _ENVIRONMENT.parse(text)
-            for node in tree.find_all(_REFUSED):
-                raise jinja2.TemplateSyntaxError("a template calls nothing and includes nothing", node.lineno)
-            code = _ENVIRONMENT.compile(_bounded(_ENVIRONMENT.parse(text)), filename=str(path))
-        except jinja2.TemplateSyntaxError as error:
-            raise _fault(path, error.lineno, error) from None
-        except Exception as error:  # nested too deeply for a parser, a number too long for Python
-            raise _fault(path, 1, error) from None
-        return cls(tree, path, jinja2.Template.from_code(_ENVIRONMENT, code, {}))
-
-    @property
-    def names(self) -> dict[str, int]:
-        """Undeclared names, with the first line of each."""
-        taken = meta.find_undeclared_variables(self.tree)
-        found: dict[str, int] = {}
-        for name in self.tree.find_all(nodes.Name):
-            if name.name in taken:
-                found.setdefault(name.name, name.lineno)
-        return found
+        return _parsed(text, path)
 
     def render(self, values: Mapping[str, object]) -> str:
         """Render the body with these values.
@@ -125,6 +111,30 @@ class Body:
             lines = [line for frame, line in walk_tb(error.__traceback__) if _is_of(frame.f_code, self.path)]
             raise _fault(self.path, lines[-1] if lines else 1, error) from None
         return "".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, path: Path) -> Body:
+    """What a workload asks of all schemas is read once a schema."""
+    try:
+        tree = _ENVIRONMENT.parse(text)
+        for node in tree.find_all(_REFUSED):
+            raise jinja2.TemplateSyntaxError("a template calls nothing and includes nothing", node.lineno)
+        code = _ENVIRONMENT.compile(_bounded(_ENVIRONMENT.parse(text)), filename=str(path))
+    except jinja2.TemplateSyntaxError as error:
+        raise _fault(path, error.lineno, error) from None
+    except Exception as error:  # nested too deeply for a parser, a number too long for Python
+        raise _fault(path, 1, error) from None
+    return Body(tree, path, _undeclared(tree), jinja2.Template.from_code(_ENVIRONMENT, code, {}))
+
+
+def _undeclared(tree: nodes.Template) -> dict[str, int]:
+    taken = meta.find_undeclared_variables(tree)
+    found: dict[str, int] = {}
+    for name in tree.find_all(nodes.Name):
+        if name.name in taken:
+            found.setdefault(name.name, name.lineno)
+    return found
 
 
 def _is_of(code: Any, path: Path) -> bool:
