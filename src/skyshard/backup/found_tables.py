@@ -149,7 +149,7 @@ def _reconciled(place: BackupPlace, site: Site, tables: SeenTables, database: st
     for node in on_node.keys() & site.nodes.keys():
         there = tables.by_node[node].get(database, frozenset())
         own = {one.replica.name for one in on_node[node]}
-        candidates = _candidates(by_name, there - own, retired.get(node, set()), missed)
+        candidates = candidates_of(by_name, there - own, retired.get(node, set()), missed)
         moved[node] = _with_their_rows(site, node, database, definitions, candidates)
     left = _note_moves(place, database, moved, gone)
     _have_hold(place, [node for node, came in moved.items() if came])
@@ -169,7 +169,7 @@ def _reconciled(place: BackupPlace, site: Site, tables: SeenTables, database: st
     return done
 
 
-def _candidates(
+def candidates_of(
     by_name: Mapping[str, KnownReplica], there: Set[str], retired: Set[str], missed: Set[str]
 ) -> list[KnownReplica]:
     """The tables on a node that may be what the registry has of others. What moved away from it, and is still there for
@@ -214,17 +214,17 @@ def _note_moves(
     family = layout.striping.family if layout else ""
     moves = place.registry.moved_chunks
     placed = {
-        chunk: _placed_now(nodes, nodes_before[chunk], nodes_now[chunk])
+        chunk: placed_now(nodes, nodes_before[chunk], nodes_now[chunk])
         for chunk, nodes in moves.placed(family, [chunk for chunk in nodes_now if chunk >= 0]).items()
     }
     moves.note_found(family, placed, [MovedTables(database, came, sorted(left, key=repr), {})])
     return left
 
 
-def _placed_now(placed: Sequence[str], left: Sequence[str], came: Sequence[str]) -> tuple[str, ...]:
+def placed_now(placed: Sequence[str], left: Sequence[str], came: Sequence[str]) -> tuple[str, ...]:
     """The nodes of a chunk by rank, with those that it came to in the places of those that it left.
 
-    >>> _placed_now(["a", "b"], ["a"], ["c"]), _placed_now(["a", "b"], [], ["c"]), _placed_now(["a"], ["a"], ["a", "b"])
+    >>> placed_now(["a", "b"], ["a"], ["c"]), placed_now(["a", "b"], [], ["c"]), placed_now(["a"], ["a"], ["a", "b"])
     (('c', 'b'), ('a', 'b'), ('b',))
     """
     new = [node for node in came if node not in placed]
