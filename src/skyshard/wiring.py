@@ -29,6 +29,7 @@ from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.node.server.server_files import ServerFiles
 from skyshard.runtime import RuntimeKind, open_runtime
 from skyshard.runtime.base import Handle, Runtime
+from skyshard.runtime.late_actor import LateActor
 
 
 class Wiring:
@@ -177,10 +178,11 @@ class Wiring:
         )
 
     def _away(self, name: str, node: Node) -> skyshard.ingest.AwayHost:
-        """The host of a node whose files are not seen from here."""
+        """The host of a node whose files are not seen from here; no process for them before one is asked for."""
         with self._lock:
             if name not in self._files or self._files[name].is_dead:
-                self._files[name] = self.runtime("ray").actor(f"files-{name}", skyshard.node.HostFiles, node=name)
+                actor = partial(self.runtime("ray").actor, f"files-{name}", skyshard.node.HostFiles, node=name)
+                self._files[name] = LateActor(actor)
             return skyshard.ingest.AwayHost(self._files[name], node.staging, node.data)
 
     def replica_place(self) -> skyshard.replicate.ReplicaPlace:

@@ -116,6 +116,21 @@ def ids_in(node: Endpoint, database: str, table: str) -> list[int]:
 # databases and tables
 
 
+def test_what_is_under_way_is_removed_but_for_one_transaction(loader: Handle[NodeLoader], tmp_path: Path) -> None:
+    """With none to keep the folder itself goes; again, and where there is no folder, nothing is done."""
+    staging = tmp_path / "staging"
+    for name in ("7", "8"):
+        (staging / name).mkdir(parents=True)
+        (staging / name / "Star.bundle").write_bytes(b"rows")
+    for _ in range(2):
+        loader.call(NodeLoader.clear_staging, str(staging), "8").result(LIMIT_S)
+        assert [str(path.relative_to(staging)) for path in staging.rglob("*.bundle")] == ["8/Star.bundle"]
+        assert not (staging / "7").exists()
+    for _ in range(2):
+        loader.call(NodeLoader.clear_staging, str(staging)).result(LIMIT_S)
+        assert not staging.exists()
+
+
 def test_started_is_a_moment_in_the_past(loader: Handle[NodeLoader]) -> None:
     """A server tells when it was started, on the clock of its host, and always the same."""
     started = {loader.call(NodeLoader.started_s).result(LIMIT_S) for _ in range(100)}

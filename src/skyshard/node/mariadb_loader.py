@@ -16,6 +16,7 @@ from skyshard.log.events import TABLES_SWEPT
 from skyshard.node.columns.build_segment import build_segment
 from skyshard.node.columns.node_segments import find_segments, read_segments
 from skyshard.node.hello.say_hello import say_hello
+from skyshard.node.host_files import HostFiles
 from skyshard.node.load.build_tables import TableBuilder
 from skyshard.node.messages import (
     BuildOrder,
@@ -103,6 +104,9 @@ class MariaDBLoader:
     def remove_leftover_files(self, database: str, prefix: str = "") -> None:
         for path in self._data.leftovers(database, self.tables(database), prefix):
             path.unlink(missing_ok=True)
+
+    def clear_staging(self, folder: str, kept: str = "") -> None:
+        HostFiles().keep_only(folder, kept)
 
     def sweep(self, database: str, known: Collection[str]) -> None:
         unknown = [name for name in self.tables(database) if name not in known]

@@ -98,6 +98,10 @@ class NodeLoader(Protocol):
         """Remove what ``leftover_files`` lists."""
         ...
 
+    def clear_staging(self, folder: str, kept: str = "") -> None:
+        """Remove what ingests have under way in a staging folder of this host; all but the transaction ``kept``."""
+        ...
+
     def sweep(self, database: str, known: Collection[str]) -> None:
         """Drop the tables that are not known, and remove the files of none."""
         ...

@@ -128,7 +128,7 @@ class Site:
             ClusterError: a host that does not answer.
         """
         folders = {host: str(away.staging / database) for host, away in self.away.items()}
-        calls = {host: self.away[host].files.call(HostFiles.keep_only, folders[host], kept) for host in folders}
+        calls = {host: self.nodes[host].call(NodeLoader.clear_staging, folders[host], kept) for host in folders}
         HERE.keep_only(str(self.folders.staging / database), kept)
         answers(calls)
 
