@@ -40,7 +40,8 @@ from types import MappingProxyType
 
 import psutil
 from tests.support.host_script import BRIDGE, OWN, host_script, outermost
-from tests.support.namespaces import NoHostsHere, Switch, on_network_of
+from tests.support.namespaces import NoHostsHere, Switch, is_privileged, on_network_of
+from tests.support.warm_processes import run_warm, warm_up
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PREFIX = "10.99.7."
@@ -49,6 +50,7 @@ RUN_TIMEOUT_S = 300.0
 """A bound that a loaded machine does not reach; nothing waits for its end."""
 RUNTIME = "XDG_RUNTIME_DIR"
 NONE: Mapping[str, str] = MappingProxyType({})
+TMP = Path("/tmp")
 KEPT = outermost([CHECKOUT, Path(sys.prefix), Path(sys.base_prefix)])
 COMMAND = (sys.executable, "-c", "from skyshard.cli.app import main; main()")
 
@@ -150,19 +152,29 @@ class Host:
             [*self.entering, *command], env={**self.environment, **variables}, input=send,
             capture_output=True, text=True, timeout=timeout_s,
         )  # fmt: skip
-        if check and found.returncode:
-            raise AssertionError(f"{self.name}: {command} ended with {found.returncode}: {found.stdout}{found.stderr}")
+        self._require_good(found, check)
         return found
+
+    def _require_good(self, found: subprocess.CompletedProcess[str], check: bool) -> None:
+        if check and found.returncode:
+            said = found.stdout + found.stderr
+            raise AssertionError(f"{self.name}: {found.args} ended with {found.returncode}: {said}")
 
     def python(self, code: str, *arguments: str, check: bool = True, variables: Mapping[str, str] = NONE) -> str:
         """Run Python code, with the product's packages; what it printed."""
         return self.run(sys.executable, "-c", code, *arguments, check=check, variables=variables).stdout
 
     def skyshard(
-        self, *arguments: str, check: bool = True, variables: Mapping[str, str] = NONE
+        self, *arguments: str, check: bool = True, variables: Mapping[str, str] = NONE, folder: Path = TMP
     ) -> subprocess.CompletedProcess[str]:
-        """Run the product's command."""
-        return self.run(*COMMAND, *arguments, check=check, variables=variables)
+        """Run the product's command in a folder; for root in a process that need not read the program anew."""
+        if not is_privileged():
+            shell = ("sh", "-c", 'cd "$0" && exec "$@"', str(folder))
+            return self.run(*shell, *COMMAND, *arguments, check=check, variables=variables)
+        environment = {**self.environment, **variables}
+        found = run_warm(arguments, environment, folder, host=self.pid, timeout_s=RUN_TIMEOUT_S)
+        self._require_good(found, check)
+        return found
 
     def start(self, *command: str, variables: Mapping[str, str] = NONE) -> Running:
         """Start a command that goes on."""
@@ -243,6 +255,7 @@ class Lab:
         except NoHostsHere:
             shutil.rmtree(self.folder)
             raise
+        warm_up()
 
     def add(self, name: str) -> Host:
         """A host of this name, of at most 13 letters; all know each other's names."""

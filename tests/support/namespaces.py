@@ -19,7 +19,6 @@ from tests.support.host_script import READY, switch_script
 PACKAGES = {"ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux"}
 SPACES = ("--net", "--mount", "--pid", "--uts", "--fork", "--kill-child")
 SIGNAL_TIMEOUT_S = 60.0
-_CLONE_NEWNET = 0x40000000
 _CAP_SYS_ADMIN = 21
 
 
@@ -90,7 +89,7 @@ class Switch:
         for command, package in PACKAGES.items():
             if not shutil.which(command, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
                 raise NoHostsHere(f"no hosts here: install {package}")
-        self._is_root = _is_privileged()
+        self._is_root = is_privileged()
         user = [] if self._is_root else ["--user", "--map-root-user"]
         script = folder / "switch.sh"
         script.write_text(switch_script(folder))
@@ -130,25 +129,38 @@ def on_network_of(pid: int) -> Iterator[None]:
     """
     handles = [os.open(f"/proc/{one}/ns/net", os.O_RDONLY) for one in ("thread-self", pid)]
     try:
-        _set_network(handles[1])
+        _set_space(handles[1])
         try:
             yield
         finally:
-            _set_network(handles[0])
+            _set_space(handles[0])
     finally:
         for handle in handles:
             os.close(handle)
 
 
-def _is_privileged() -> bool:
+def enter(pid: int) -> None:
+    """Put this process into the network, the disk and the name of another one, and what it forks into its processes.
+
+    Raises:
+        NoHostsHere: only root may.
+    """
+    handles = [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in ("net", "uts", "pid", "mnt")]
+    for handle in handles:
+        _set_space(handle)
+        os.close(handle)
+
+
+def is_privileged() -> bool:
     """True with the capability that makes namespaces; root in a container may lack it."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapEff"))
     return bool(int(line.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
 
 
-def _set_network(handle: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).setns(handle, _CLONE_NEWNET):
-        raise NoHostsHere(f"only root enters a host's network: {errno.errorcode[ctypes.get_errno()]}")
+def _set_space(handle: int) -> None:
+    """To the namespace of this file, of whatever kind."""
+    if ctypes.CDLL(None, use_errno=True).setns(handle, 0):
+        raise NoHostsHere(f"only root enters a host: {errno.errorcode[ctypes.get_errno()]}")
 
 
 def _status(pid: int) -> str:

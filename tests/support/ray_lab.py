@@ -26,8 +26,7 @@ from skyshard.runtime.ray_commands import RayStart, start_head, start_node
 CZAR = "czar"
 RAY_PORT = 6379
 JOIN_TIMEOUT_S = 400.0
-COMMAND_TIMEOUT_S = 300.0
-"""Bounds that a loaded machine does not reach; nothing waits for their end."""
+"""A bound that a loaded machine does not reach; nothing waits for its end."""
 _JOINED = """
 import sys, time
 from skyshard.basics.errors import ClusterError
@@ -67,8 +66,7 @@ class RayLab:
 
     def skyshard(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command on the czar's host, with this cluster."""
-        command = (sys.executable, "-m", "skyshard.cli.app", *arguments, "--cluster", str(self.cluster))
-        return self.czar.run(*command, check=check, timeout_s=COMMAND_TIMEOUT_S)
+        return self.czar.skyshard(*arguments, "--cluster", str(self.cluster), check=check)
 
     def restart(self, name: str) -> None:
         """Start server and Ray of a host that was booted."""

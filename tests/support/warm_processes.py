@@ -14,34 +14,62 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
+
+from tests.support.namespaces import enter
 
 import skyshard
 from skyshard.cli.app import main
 
 NOT_READ = ("skyshard.runtime.on_ray", "skyshard.bench.targets")
 """Rooms whose packages start threads, or may be absent: commands that need them import them."""
+_COLLECTING = Lock()
+"""Who starts a process looks which others have ended; an exit code can be read once."""
 
 
 def run_warm(
-    words: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    *,
+    host: int = 0,
+    timeout_s: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``skyshard`` with these arguments to its end, in this folder if any; its standard input is empty."""
+    """Run ``skyshard`` with these arguments to its end, in this folder if any; its standard input is empty.
+
+    Args:
+        host: the first process of a host (``hosts.py``) that it runs in, for root; 0: this machine.
+    """
     with TemporaryDirectory() as streams:
         out, error = Path(streams, "out"), Path(streams, "error")
-        code = warm_exit_code(_command, list(words), dict(environment), folder or Path.cwd(), out, error)
+        place = folder or Path.cwd()
+        code = warm_exit_code(_command, list(words), dict(environment), place, out, error, host, timeout_s=timeout_s)
         return subprocess.CompletedProcess(["skyshard", *words], code, out.read_text(), error.read_text())
 
 
-def warm_exit_code(work: Callable[..., object], *arguments: object) -> int:
+def warm_exit_code(work: Callable[..., object], *arguments: object, timeout_s: float | None = None) -> int:
     """Call a function of a module in a process of its own; its exit code, negative if a signal ended it."""
     process = _forking().Process(target=work, args=arguments)
-    process.start()
-    process.join()
-    code = process.exitcode
-    assert code is not None
-    return code
+    with _COLLECTING:
+        process.start()
+    has_ended = wait([process.sentinel], timeout_s)
+    with _COLLECTING:
+        if not has_ended:
+            process.kill()
+        process.join()
+    assert has_ended, f"{arguments} did not end in {timeout_s} s"
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def warm_up() -> None:
+    """Start reading the program, on the network of this thread: commands of this machine will be on it."""
+    _forking()
+    forkserver.ensure_running()
 
 
 @cache
@@ -52,16 +80,29 @@ def _forking() -> multiprocessing.context.ForkServerContext:
     return context
 
 
-def _command(words: list[str], environment: dict[str, str], folder: Path, out: Path, error: Path) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
+def _command(words: list[str], environment: dict[str, str], folder: Path, out: Path, error: Path, host: int) -> None:
     for number, path in {1: out, 2: error}.items():
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(opened, number)
         os.close(opened)
+    if host:
+        _go_to(host)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
     sys.argv = ["skyshard", *words]
     try:
         main()
     finally:
         atexit._run_exitfuncs()
+
+
+def _go_to(host: int) -> None:
+    """Go on as a process of a host; this one waits for it, and ends as it does."""
+    enter(host)
+    child = os.fork()
+    if child:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code < 0:
+            os.kill(os.getpid(), -code)
+        os._exit(code)
