@@ -1,7 +1,7 @@
 # Skyshard: `make demo` and `make test` each work alone, from a fresh clone with Python 3.11 and pip.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup myrocks postgresql demo test check lint docs pictures bench lock clean tools
+.PHONY: help setup myrocks postgresql demo test deep check lint docs pictures bench lock clean tools
 BIN := .venv/bin
 DEMO_OUT ?= demo-out
 PYTEST_ARGS ?=
@@ -10,6 +10,7 @@ PYTEST_ARGS ?=
 # of most tests first.
 CHECK_PROCESSES ?= 2
 TEST_PROCESSES ?= 2
+DEPTH ?= 12
 IN_FILES := --dist loadfile --no-loadscope-reorder
 # Tests start many processes: each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -39,6 +40,9 @@ tools: setup ## The commands that tests with several hosts need, where this is r
 
 test: setup lint tools ## Everything that CI runs: linters, types, floors, all tests
 	@tools/run_tests.sh $(IN_FILES) -n $(TEST_PROCESSES) $(PYTEST_ARGS)
+
+deep: ## `test` with DEPTH (12) times as many drawn cases, statements, stops and kills; hours
+	@SKYSHARD_TEST_DEPTH=$(DEPTH) SKYSHARD_FAULTS=all $(MAKE) test
 
 check: setup lint ## The quick part of `test`: linters, types, floors, unit tests
 	@$(BIN)/pytest $(IN_FILES) -n $(CHECK_PROCESSES) -m "not integration" $(PYTEST_ARGS)

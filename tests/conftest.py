@@ -36,6 +36,8 @@ HANGS_AFTER_S = 600
 NODES = int(os.environ.get("SKYSHARD_NODES", "2"))
 os.environ.setdefault("SKYSHARD_MEMORY", "4G")
 """Several clusters run at once: their caches are small, so that they start fast."""
+os.environ.setdefault("RAY_worker_niceness", "0")
+"""Where two processes of tests keep both cores busy, Ray's own 15 leaves its workers next to nothing."""
 IN_MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 8 << 30
 """What the files of all tests together stay below."""

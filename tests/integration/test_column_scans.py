@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.support.depth import how_many
 from tests.support.same_answer import difference
 from tests.support.small_catalog import write_small_catalog
 
@@ -217,7 +218,7 @@ def test_drawn_statements_have_one_answer(sky: Testbed, monkeypatch: pytest.Monk
     raise an error, that is the same."""
     monkeypatch.setenv("SKYSHARD_BOTH", "1")
     draw, by_columns = random.Random(int(os.environ.get("SKYSHARD_SEED", "1"))), 0
-    count = int(os.environ.get("SKYSHARD_STATEMENTS", "40"))
+    count = how_many("SKYSHARD_STATEMENTS", 40)
     for _ in range(count):
         sql = drawn_statement(draw)
         try:

@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
+from tests.support.depth import how_many
 from tests.support.drawn_scans import DATABASE, BothWays, drawn_expression, drawn_statement
 
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 
 pytestmark = pytest.mark.integration
-EXPRESSIONS = int(os.environ.get("SKYSHARD_EXPRESSIONS", "600"))
+EXPRESSIONS = how_many("SKYSHARD_EXPRESSIONS", 600)
 TOGETHER = 25
 """Expressions in one statement."""
-STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "400"))
+STATEMENTS = how_many("SKYSHARD_STATEMENTS", 400)
 SEED = int(os.environ.get("SKYSHARD_SEED", "1"))
 FEWEST_SHARE = 0.2
 """Of the drawn statements that columns answer: fewer would prove little."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.czar_grammar import Grammar
+from tests.support.depth import how_many
 from tests.support.grown_sky import GrownSky, make_batches
 from tests.support.same_answer import difference
 
@@ -21,7 +22,7 @@ from skyshard.catalog.layout import Striping
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
-STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "60"))
+STATEMENTS = how_many("SKYSHARD_STATEMENTS", 60)
 SKIES = int(os.environ.get("SKYSHARD_SKIES", "1"))
 SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
 STARS = int(os.environ.get("SKYSHARD_STARS", "40"))

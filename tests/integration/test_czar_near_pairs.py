@@ -12,6 +12,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from tests.support.depth import how_many
 from tests.support.same_answer import difference, rows_in
 from tests.support.split_sky import Row, SplitSky, Splitter, drop, make_rows
 
@@ -27,7 +28,7 @@ from skyshard.czar.sql.region_sql import number
 from skyshard.db.connection import Account, connect
 
 pytestmark = pytest.mark.integration
-STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "60"))
+STATEMENTS = how_many("SKYSHARD_STATEMENTS", 60)
 SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
 STRIPING = Striping(stripes=12, substripes=3, overlap_deg=1.0)
 STARS = 160

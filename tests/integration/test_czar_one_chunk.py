@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from tests.support import number_grammar, odd_sky, split_sky, trouble_sky
 from tests.support.czar_grammar import Grammar
+from tests.support.depth import how_many
 from tests.support.every_way import EveryWay
 from tests.support.same_answer import difference
 from tests.support.split_sky import Splitter, drop, make_rows
@@ -27,7 +28,7 @@ from skyshard.cluster.private_cluster import PrivateCluster
 
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases"
-STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "30"))
+STATEMENTS = how_many("SKYSHARD_STATEMENTS", 30)
 SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
 WHOLE_SKY = Striping(stripes=1, substripes=1, overlap_deg=1.0)
 COARSE = Striping(stripes=6, substripes=5, overlap_deg=2.0)

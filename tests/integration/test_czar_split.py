@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from tests.support.czar_grammar import Grammar
+from tests.support.depth import how_many
 from tests.support.same_answer import difference, normal, rows_in
 from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
 
@@ -27,7 +28,7 @@ from skyshard.czar.result.answer import QueryResult
 from skyshard.db.connection import Account, connect
 
 pytestmark = pytest.mark.integration
-STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "80"))
+STATEMENTS = how_many("SKYSHARD_STATEMENTS", 80)
 SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
 CASES = Path(__file__).resolve().parents[1] / "cases" / "split.sql"
 COARSE = Striping(stripes=6, substripes=5, overlap_deg=2.0)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from tests.support import life_driver
+from tests.support.depth import how_many
 from tests.support.frozen import FIRST
 from tests.support.stepping import Stopped, stop_at
 from tests.support.warm_processes import warm_exit_code
@@ -32,7 +33,7 @@ from skyshard.testbed import Testbed, source_at
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 ROUNDS = int(os.environ.get("SKYSHARD_LIFE_ROUNDS", "0"))
 """Random kills of drops, renames and aliases; each takes some seconds."""
-CHANGES = int(os.environ.get("SKYSHARD_LIFE_CHANGES", "30"))
+CHANGES = how_many("SKYSHARD_LIFE_CHANGES", 30)
 """Moves of an alias, and a fifteenth of that drops, beside queries."""
 REACH_S = {"drop": 0.6, "rename": 0.06, "alias": 0.06}
 """So long after its beginning a change is struck at most."""

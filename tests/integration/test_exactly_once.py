@@ -15,11 +15,11 @@ from tests.support.killing import FIRST, SECOND, Kind, Range, digests
 from tests.support.small_catalog import write_small_catalog
 from tests.support.stepping import (
     STEPS_LIMIT_S,
-    STRIDE,
     Fuse,
     Stopped,
     assert_gone,
     assert_right,
+    some_steps,
     steps_of,
     stop,
     stop_at,
@@ -96,7 +96,7 @@ def test_stopped_at_every_step_of_a_first_transaction(
     """Wherever the driver stops, nothing is published, and the next run makes the same of it."""
     steps = steps_of(testbed, sources[FIRST], database)
     assert steps > 80
-    for step in range(1, steps + 1, STRIDE):
+    for step in some_steps(steps):
         name = f"{database}_{step}"
         with pytest.raises(Stopped):
             stop(testbed, sources[FIRST], name, Fuse(step))
@@ -114,7 +114,7 @@ def test_stopped_at_every_step_of_a_second_transaction(
     testbed.ingest(sources[FIRST], database=database)
     first = digests(testbed.registry.replicas.all(database))
     steps = steps_of(testbed, sources[SECOND], database)
-    for step in range(1, steps + 1, STRIDE):
+    for step in some_steps(steps):
         name = f"{database}_{step}"
         testbed.ingest(sources[FIRST], database=name)
         with pytest.raises(Stopped):
@@ -142,9 +142,9 @@ def test_taking_back_is_stopped_at_every_step(
         fuse = Fuse()
         with pytest.raises(UserError, match="3 columns where the table has 2"):
             stop(testbed, wrong, database, fuse)
-        for step in range(2, fuse.burnt, STRIDE):
+        for step in some_steps(fuse.burnt - 2):
             with pytest.raises(Stopped):
-                stop(testbed, wrong, database, Fuse(step))
+                stop(testbed, wrong, database, Fuse(1 + step))
             with pytest.raises(UserError):
                 testbed.ingest(wrong, database=database)
             if not is_published:

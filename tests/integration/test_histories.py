@@ -10,14 +10,15 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.support.depth import how_many
 from tests.support.history_sky import draw_history
 from tests.support.playing import Player
 
 from skyshard.cluster.private_cluster import PrivateCluster
 
-HISTORIES = int(os.environ.get("SKYSHARD_HISTORIES", "2"))
+HISTORIES = how_many("SKYSHARD_HISTORIES", 2)
 SEED = int(os.environ.get("SKYSHARD_SEED", "398"))
-STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "8"))
+STATEMENTS = how_many("SKYSHARD_STATEMENTS", 8)
 
 
 @pytest.mark.timeout(1200)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
@@ -12,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.depth import how_many
 from tests.support.lost_czar import ALIAS, GONE, RENAMED, History, forget_all, known, stepped
 from tests.support.replica_faults import damage
-from tests.support.stepping import STEPS_LIMIT_S, STRIDE, Fuse, Stopped
+from tests.support.stepping import STEPS_LIMIT_S, Fuse, Stopped, some_steps
 from tests.support.tract_files import first_files
 from typer.testing import CliRunner
 
@@ -28,7 +28,7 @@ from skyshard.node.node_loader import NodeLoader
 from skyshard.testbed import Testbed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
-KILLS = int(os.environ.get("SKYSHARD_TEST_BACKUP_KILLS", "1"))
+KILLS = how_many("SKYSHARD_TEST_BACKUP_KILLS", 1)
 """Of each command, so many are killed with -9 at random instants."""
 
 
@@ -230,8 +230,8 @@ def test_stopped_at_every_so_many_steps(history: History, tmp_path: Path, kind: 
 
     whole = Fuse()
     run(whole)
-    assert whole.burnt > STRIDE
-    for step in range(random.randrange(1, STRIDE + 1), whole.burnt, STRIDE):
+    assert whole.burnt > 12
+    for step in some_steps(whole.burnt - 1):
         with pytest.raises(Stopped):
             run(Fuse(step))
         with Testbed(cluster) as testbed:

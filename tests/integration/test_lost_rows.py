@@ -15,7 +15,7 @@ from tests.support.kill_catalog import write_catalog
 from tests.support.killing import digests
 from tests.support.replica_faults import damage
 from tests.support.same_answer import rows_in
-from tests.support.stepping import STRIDE, Fuse, Fused, Stopped, fused
+from tests.support.stepping import Fuse, Fused, Stopped, fused, some_steps, steps_on
 from typer.testing import CliRunner
 
 from skyshard.basics.errors import UserError
@@ -167,7 +167,7 @@ def test_a_replay_that_is_killed_at_any_step_is_ended_by_the_next_one(testbed: T
         return fuse
 
     total = stopped_after(0).burnt
-    for steps in range(1, total + 1, STRIDE):
+    for steps in some_steps(total):
         stopped_after(steps)
         (done,) = testbed.replicas.repair(database)
         assert done.is_done
@@ -287,8 +287,7 @@ def test_a_drop_of_lost_rows_that_is_stopped_at_any_step_changes_all_or_nothing(
 ) -> None:
     """Stopped before or after each registry write and call to a node: the next run makes the same of it."""
     database = without_source(testbed, tmp_path)
-    steps = 1
-    while True:
+    for steps in steps_on():
         copy = f"{database}_{steps}"
         source = write_catalog(tmp_path / copy, objects=60, seed=1, side_deg=4)
         testbed.ingest(source, database=copy)
@@ -307,7 +306,6 @@ def test_a_drop_of_lost_rows_that_is_stopped_at_any_step_changes_all_or_nothing(
         assert sum(one.rows for _, one in testbed.registry.transactions.dropped(copy)) == lost.rows
         if fuse.burnt < steps:
             break
-        steps += STRIDE
 
 
 def test_the_command_drops_lost_rows_when_it_is_told_so_and_says_it_ever_after(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.stepping import STRIDE, Fuse, Stopped
+from tests.support.stepping import STRIDE, Fuse, Stopped, some_steps
 from typer.testing import CliRunner
 
 from skyshard.basics.errors import ClusterError, UserError
@@ -246,7 +246,7 @@ def test_killed_anywhere_it_is_ended_by_running_it_again(
 
     total = take(0)
     assert total >= 8
-    for steps in range(1 + STRIDE // 4, total + 1, max(1, STRIDE // 2)):
+    for steps in some_steps(total, max(1, STRIDE // 3)):
         take(steps)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.support import life_driver
+from tests.support.depth import how_many
 from tests.support.visit_release import detectors_table, patches_table, write_release
 from tests.support.warm_processes import warm_exit_code
 
@@ -20,7 +20,7 @@ from skyshard.db.connection import Account, connect
 from skyshard.testbed import Testbed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
-ROUNDS = int(os.environ.get("SKYSHARD_OBSCORE_KILLS", "6"))
+ROUNDS = max(3, how_many("SKYSHARD_OBSCORE_KILLS", 3))
 """Instants of a run at which it is killed, the same way apart."""
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from tests.support.czar_grammar import Grammar
+from tests.support.depth import how_many
 from tests.support.hosts import Lab
 from tests.support.named_lab import NamedLab, named_lab
 from tests.support.same_answer import difference
@@ -43,9 +44,9 @@ from skyshard.rowimage.sqltype import parse_type
 
 pytestmark = pytest.mark.hosts
 CASES = read_cases((Path(__file__).resolve().parents[1] / "cases" / "statements.sql").read_text())
-STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "24"))
+STATEMENTS = how_many("SKYSHARD_STATEMENTS", 24)
 SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
-PULLS = int(os.environ.get("SKYSHARD_PULLS", "1"))
+PULLS = how_many("SKYSHARD_PULLS", 1)
 STRIPING = Striping(stripes=6, substripes=5, overlap_deg=2.0)
 STARS = 48
 KNOWN = CASES if STATEMENTS >= 200 else CASES[SEED % 9 :: 9]

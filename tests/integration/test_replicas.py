@@ -14,7 +14,7 @@ import pytest
 from tests.support.kill_catalog import write_catalog
 from tests.support.replica_faults import FAULTS, damage
 from tests.support.same_answer import rows_in
-from tests.support.stepping import STRIDE, Fuse, Fused, Stopped
+from tests.support.stepping import Fuse, Fused, Stopped, some_steps
 from typer.testing import CliRunner
 
 from skyshard.basics.errors import ClusterError, UserError
@@ -361,7 +361,7 @@ def test_a_repair_that_is_killed_at_any_step_is_ended_by_the_next_one(testbed: T
         return fuse
 
     total = stopped_after(0).burnt
-    for steps in range(1, total + 1, STRIDE):
+    for steps in some_steps(total):
         stopped_after(steps)
         assert answers(testbed, database) == before
         (done,) = testbed.replicas.repair(database)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.support.kill_catalog import write_catalog
 from tests.support.same_answer import rows_in
-from tests.support.stepping import STRIDE, Fuse, Stopped, assert_right, fused, stop_at
+from tests.support.stepping import Fuse, Stopped, assert_right, fused, steps_on, stop_at
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.db.connection import Account, connect
@@ -107,18 +107,18 @@ def test_later_parts_have_it(testbed: Testbed, database: str, tmp_path: Path) ->
 def test_stopped_at_steps_on_the_way(testbed: Testbed, database: str) -> None:
     """Wherever it stops, the table has the index everywhere or nowhere, and asking again brings it."""
     before = answers(testbed, database)
-    step, is_over = 1, False
-    while not is_over:
+    stops = 0
+    for step in steps_on():
         try:
             add_index(fused(testbed, Fuse(step)), database, "Object", NAME, COLUMNS, grace_s=0.0)
-            is_over = True
+            break
         except Stopped:
+            stops += 1
             assert answers(testbed, database) == before
             have, wanted = with_index(testbed, database, COLUMNS)
             is_listed = any(one.name == NAME for one in testbed.indexes(database, "Object"))
             assert have == (wanted if is_listed else set())
-        step += STRIDE
-    assert step > STRIDE
+    assert stops > 0
     have, wanted = with_index(testbed, database, COLUMNS)
     assert have == wanted
     assert bad_checks(testbed, database) == []

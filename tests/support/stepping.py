@@ -5,7 +5,9 @@ Quicker than killing, and every instant can be had: what ``kill -9`` of the driv
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import random
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,13 +26,29 @@ from skyshard.registry.stored.store import Store
 from skyshard.runtime.base import Handle
 from skyshard.testbed import Testbed, source_at
 
-STRIDE = max(1, round(12 / DEPTH))
-"""Of the steps at which a driver is stopped, one in so many."""
-STEPS_LIMIT_S = 9600 // STRIDE
+STRIDE = max(1, round(36 / DEPTH))
+"""Of the steps at which a driver is stopped, one in so many; which, is drawn."""
+STEPS_LIMIT_S = max(900, 9600 // STRIDE)
+FEWEST_STEPS = 8
+"""All that is stopped has more."""
 
 
 class Stopped(BaseException):
     """The driver ends here; nothing catches it."""
+
+
+def some_steps(total: int, stride: int = STRIDE) -> range:
+    """Of so many steps each ``stride``-th, from one that is drawn; at least one. A test that fails shows which."""
+    chosen = range(random.randint(1, min(stride, total)), total + 1, stride)
+    print(f"steps {chosen}")
+    return chosen
+
+
+def steps_on(stride: int = STRIDE) -> Iterator[int]:
+    """Each ``stride``-th step without an end, from one that is drawn; the first comes soon enough to be there."""
+    first = random.randint(1, min(stride, FEWEST_STEPS))
+    print(f"steps from {first}, each {stride}th")
+    return itertools.count(first, stride)
 
 
 def stop_at(stage: str, done: int = 0) -> Watcher:
