@@ -45,8 +45,7 @@ def run(sky: VisitSky, store: NaiveStore, missing: set[tuple[int, int]], *, purg
         sky.settle(drawn, lost)
 
 
-@pytest.mark.parametrize("only_needed", [False, True])
-@pytest.mark.parametrize("order", ["round-robin", "random"])
+@pytest.mark.parametrize(("order", "only_needed"), [("round-robin", False), ("random", True)])
 def test_truth_is_what_a_store_of_all_rows_answers(order: str, *, only_needed: bool) -> None:
     """Digests made without a database equal those of the rows, over months that are dropped, at RA 0 and the pole."""
     sky, store = VisitSky(small_sky(order=order, count=30), only_needed=only_needed), NaiveStore()
