@@ -11,6 +11,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from skyshard.apdb.stores.scratch_images import ScratchImages
+from skyshard.apdb.stores.session_transaction import SessionTransaction
 from skyshard.apdb.stores.sql_dialect import TEXT_CHARACTERS, Dialect
 from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Spent
 from skyshard.apdb.stores.stored_tables import StoredTable
@@ -38,34 +39,20 @@ MARIADB = Dialect(
 )  # fmt: skip
 
 
-class MariaDbServer:
+class MariaDbServer(SessionTransaction):
     """One session (:class:`~skyshard.apdb.stores.sql_server.SqlServer`); both connections are in the database."""
 
     dialect = MARIADB
+    begin_words = "START TRANSACTION"
 
     def __init__(self, writer: Connection, images: ScratchImages | None, reader: Connection | None = None) -> None:
         self._writer = writer
         self._images = images
         self._reader = reader
-        self._in_transaction = False
         # rows are locked, not the gaps between them: tiles put new objects side by side
         writer.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         if reader is not None:
             reader.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-
-    def begin(self) -> None:
-        self._execute("START TRANSACTION")
-        self._in_transaction = True
-
-    def commit(self) -> None:
-        self._execute("COMMIT")
-        self._in_transaction = False
-
-    def rollback(self) -> None:
-        if self._in_transaction:
-            self._in_transaction = False
-            with contextlib.suppress(SkyshardError):
-                self._writer.execute("ROLLBACK")
 
     def run(self, sql: str) -> Spent:
         begun = time.perf_counter()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from skyshard.apdb.stores.session_transaction import SessionTransaction
 from skyshard.apdb.stores.sql_dialect import Dialect
 from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Spent
 from skyshard.apdb.stores.store_settings import Pixels, Upsert
@@ -29,7 +30,7 @@ POSTGRES = Dialect(
 _DEADLOCKS, _DUPLICATE = {"40P01", "40001", "55P03"}, "23505"
 
 
-class PostgresServer:
+class PostgresServer(SessionTransaction):
     """One session (:class:`~skyshard.apdb.stores.sql_server.SqlServer`)."""
 
     dialect = POSTGRES
@@ -49,21 +50,6 @@ class PostgresServer:
         except self._error as error:
             self.close()
             raise self._mapped(error) from error
-        self._in_transaction = False
-
-    def begin(self) -> None:
-        self._execute("BEGIN")
-        self._in_transaction = True
-
-    def commit(self) -> None:
-        self._execute("COMMIT")
-        self._in_transaction = False
-
-    def rollback(self) -> None:
-        if self._in_transaction:
-            self._in_transaction = False
-            with contextlib.suppress(SkyshardError):
-                self._execute("ROLLBACK")
 
     def run(self, sql: str) -> Spent:
         """Rows are counted where a statement returns them, or the server says so."""

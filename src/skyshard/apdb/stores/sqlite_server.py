@@ -6,7 +6,6 @@ library of this process may open the file: SQLite's locks are the process's, and
 
 from __future__ import annotations
 
-import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 from adbc_driver_sqlite import StatementOptions, dbapi
 
+from skyshard.apdb.stores.session_transaction import SessionTransaction
 from skyshard.apdb.stores.sql_dialect import Dialect
 from skyshard.apdb.stores.sql_server import Duplicate, Spent
 from skyshard.apdb.stores.stored_tables import StoredTable
@@ -40,14 +40,14 @@ SQLITE = Dialect(
 )  # fmt: skip
 
 
-class SqliteServer:
+class SqliteServer(SessionTransaction):
     """One session (:class:`~skyshard.apdb.stores.sql_server.SqlServer`)."""
 
     dialect = SQLITE
+    begin_words = "BEGIN IMMEDIATE"
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._in_transaction = False
         try:
             self._connection: Any = dbapi.connect(str(path), autocommit=True)
         except dbapi.Error as error:
@@ -62,20 +62,6 @@ class SqliteServer:
         except BaseException:
             self.close()
             raise
-
-    def begin(self) -> None:
-        self.run("BEGIN IMMEDIATE")
-        self._in_transaction = True
-
-    def commit(self) -> None:
-        self.run("COMMIT")
-        self._in_transaction = False
-
-    def rollback(self) -> None:
-        if self._in_transaction:
-            self._in_transaction = False
-            with contextlib.suppress(SkyshardError):
-                self._ask("ROLLBACK")
 
     def run(self, sql: str) -> Spent:
         begun = time.perf_counter()
@@ -109,6 +95,9 @@ class SqliteServer:
     def close(self) -> None:
         self._cursor.close()
         self._connection.close()
+
+    def _execute(self, sql: str) -> None:
+        self._ask(sql)
 
     def _ask(self, sql: str, batch_rows: int = BATCH_ROWS) -> pa.Table:
         """The result of a statement, without rows where it has none; nothing of it is open afterwards.
