@@ -21,7 +21,8 @@ from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
 from skyshard.cluster.cluster import CZAR_NAME
 from skyshard.cluster.private_cluster import PrivateCluster
-from skyshard.db.connection import Account, Connection, connect, sqlalchemy_engine
+from skyshard.db.connection import Account, Connection, connect
+from skyshard.db.sqlalchemy_engine import sqlalchemy_engine
 from skyshard.registry.schema.schema_version import CURRENT, SCHEMA_VERSION, read_versions
 from skyshard.registry.schema.upgrade import upgrade
 from skyshard.registry.stored.make_tables import make_tables

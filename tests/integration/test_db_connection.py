@@ -11,9 +11,10 @@ import sqlalchemy
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.private_cluster import PrivateCluster
-from skyshard.db.connection import Account, Connection, Endpoint, connect, sqlalchemy_engine
+from skyshard.db.connection import Account, Connection, Endpoint, connect
 from skyshard.db.lock_names import KEY_FILE, key_in, key_of, lock_name
 from skyshard.db.short_transactions import ShortTransactions
+from skyshard.db.sqlalchemy_engine import sqlalchemy_engine
 from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.registry.registry import Registry
 

@@ -37,7 +37,7 @@ from skyshard.cluster.named_description import (
     TlsFiles,
 )
 from skyshard.cluster.settings import NODES
-from skyshard.db.connection import LOOPBACK
+from skyshard.db.endpoint import LOOPBACK
 
 RAY_PORT = 6379
 MOST_NODES = 10_000

@@ -20,7 +20,8 @@ from skyshard.cluster.named_description import NamedDescription, NamedNode
 from skyshard.cluster.network_server import NetworkServer, ServerService, run_folder
 from skyshard.cluster.run_servers import Report
 from skyshard.cluster.server_options import Listening, czar_tuning, node_tuning
-from skyshard.db.connection import LOOPBACK, Account, Endpoint, connect
+from skyshard.db.connection import Account, Endpoint, connect
+from skyshard.db.endpoint import LOOPBACK
 from skyshard.db.tls import context_of
 from skyshard.host.memory import memory_bytes
 from skyshard.host.secret_files import read_secret

@@ -15,7 +15,9 @@ import time
 from collections.abc import Iterator
 
 from skyshard.basics.errors import ClusterError, NoRoom, SkyshardError, UserError
-from skyshard.db.connection import CONNECT_TIMEOUT_S, Account, Connection, Endpoint, connect, is_reached
+from skyshard.db.connection import Account, Connection, Endpoint, connect
+from skyshard.db.driver_errors import is_reached
+from skyshard.db.driver_session import CONNECT_TIMEOUT_S
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import DISK_FULL, NODE_ANSWERS, NODE_SILENT
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from skyshard.basics.errors import UserError
-from skyshard.db.connection import LOOPBACK
+from skyshard.db.endpoint import LOOPBACK
 from skyshard.host.secret_files import read_secret
 
 VARIABLE = "SKYSHARD_TOKEN"

@@ -17,7 +17,7 @@ from skyshard.basics.errors import ClusterError, SkyshardError
 from skyshard.czar.plan.query_plan import QueryPlan
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import TypedPlan
-from skyshard.db.connection import is_gone
+from skyshard.db.driver_errors import is_gone
 from skyshard.registry.catalog.database_names import DatabaseGone
 
 T = TypeVar("T")

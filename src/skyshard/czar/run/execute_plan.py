@@ -26,7 +26,8 @@ from skyshard.czar.run.doubts import Doubt, TakeDoubt, no_doubt
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.scratch_tables import scratch_table
 from skyshard.czar.run.stored_result import Stored, store_result
-from skyshard.db.connection import Connection, is_gone
+from skyshard.db.connection import Connection
+from skyshard.db.driver_errors import is_gone
 from skyshard.db.server_errors import is_passing
 from skyshard.db.sessions import Sessions
 from skyshard.log.events import STATEMENT_MOVED

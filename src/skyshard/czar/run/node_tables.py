@@ -18,7 +18,8 @@ from skyshard.czar.result.row_images import Block, CarriedRows, FileRows, RowIma
 from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.scan.carrier import Carrier
 from skyshard.czar.scan.query_worker import QueryWorker
-from skyshard.db.connection import Connection, is_gone
+from skyshard.db.connection import Connection
+from skyshard.db.driver_errors import is_gone
 
 ROTATE_BYTES = 64 << 20
 """A scratch table of this size is closed and the next one begun, so that what was read can be dropped."""

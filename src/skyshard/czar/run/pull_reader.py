@@ -21,7 +21,8 @@ from skyshard.czar.run.node_tables import CarriedTables, LeftRows, NodeTables, n
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.scan.scan_schedule import Unit
-from skyshard.db.connection import Row, is_gone
+from skyshard.db.connection import Row
+from skyshard.db.driver_errors import is_gone
 
 if TYPE_CHECKING:  # most statements need none of these
     import pyarrow as pa

@@ -14,7 +14,7 @@ import numpy as np
 from skyshard.basics.errors import ClusterError, NoRoom
 from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.run.pull_reader import Failure
-from skyshard.db.connection import is_gone
+from skyshard.db.driver_errors import is_gone
 from skyshard.registry.stored.entry_columns import Numbers
 
 WHOLE = -1

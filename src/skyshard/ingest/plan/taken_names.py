@@ -13,7 +13,8 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import DUMMY_CHUNK, overlap_prototype, part_suffix, physical_name
 from skyshard.catalog.layout import Role, Striping, TableLayout
 from skyshard.catalog.schema import Table, is_chunk_column
-from skyshard.db.connection import MAX_NAME_CHARACTERS, quote_name
+from skyshard.db.connection import quote_name
+from skyshard.db.quoting import MAX_NAME_CHARACTERS
 from skyshard.registry.catalog.director_index import index_table_name
 
 _TABLE = re.compile(r"[A-Za-z0-9_]+")

@@ -15,7 +15,8 @@ import numpy as np
 
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.catalog.engines import MYISAM
-from skyshard.db.connection import Connection, is_gone, quote_name
+from skyshard.db.connection import Connection, quote_name
+from skyshard.db.driver_errors import is_gone
 from skyshard.host.disk_space import require_room
 from skyshard.node.load.converted_images import convert_images, copy_rows, kept_rows, loading
 from skyshard.node.load.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled, refuse_repeated

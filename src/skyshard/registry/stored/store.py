@@ -10,8 +10,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from skyshard.basics.lazy import locked_property, made_of
-from skyshard.db.connection import Account, Endpoint, sqlalchemy_engine
+from skyshard.db.connection import Account, Endpoint
 from skyshard.db.short_transactions import ShortTransactions
+from skyshard.db.sqlalchemy_engine import sqlalchemy_engine
 from skyshard.registry.stored.database_names import REGISTRY_DATABASE
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from skyshard.czar.plan.query_plan import Kind, QueryPlan
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn
-from skyshard.db.connection import Endpoint, is_gone, mapped
+from skyshard.db.connection import Endpoint
+from skyshard.db.driver_errors import is_gone, mapped
 from skyshard.rowimage.sqltype import parse_type
 
 BATCH = pa.RecordBatch.from_pydict({"c0": [1]})
