@@ -1,6 +1,4 @@
-"""An ingest in a process of its own, so that it can be killed.
-
-python kill_driver.py CLUSTER SOURCE DATABASE RUNTIME [REPLACED ...]
+"""An ingest for a process of its own, so that it can be killed.
 
 Where SKYSHARD_TEST_HOLD names a stage, it stays there, once it has said so, until it is killed. SKYSHARD_TEST_COLUMNS
 says which columns have images; as the layout says where it is empty.
@@ -10,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 from skyshard.basics.errors import SkyshardError
@@ -41,8 +38,3 @@ def drive(cluster: Path, source: Path, database: str, runtime: RuntimeKind, repl
         print(f"error: {error}", flush=True)
         return error.exit_code
     return 0
-
-
-if __name__ == "__main__":
-    cluster, source, database, runtime, *replaced = sys.argv[1:]
-    sys.exit(drive(Path(cluster), Path(source), database, "ray" if runtime == "ray" else "inline", replaced))

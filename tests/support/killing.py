@@ -12,7 +12,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,8 @@ from pathlib import Path
 
 import psutil
 from tests.support.kill_catalog import write_catalog
-from tests.support.kill_driver import COLUMNS, HOLD
+from tests.support.kill_driver import COLUMNS, HOLD, drive
+from tests.support.warm_processes import WarmProcess
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.cluster import CZAR_NAME
@@ -36,7 +36,6 @@ from skyshard.registry.stored.sql_tables import INDEX_DATABASE, REGISTRY_DATABAS
 from skyshard.runtime import RuntimeKind
 from skyshard.testbed import Testbed
 
-SCRIPT = Path(__file__).with_name("kill_driver.py")
 FIRST, SECOND = "first", "second"
 BEGINS, WORKS = "begins", "prepare"
 NODES = 2
@@ -62,11 +61,10 @@ class Driver:
     ) -> None:
         """``hold``: the stage that it stays in once it has said so, until it is killed; ``columns``: with images."""
         self._log = log
-        command = [sys.executable, str(SCRIPT), str(cluster), str(source), database, runtime]
-        command += [replaced] if replaced else []
-        with log.open("wb") as out:
-            environment = {**os.environ, HOLD: hold, COLUMNS: columns}
-            self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
+        log.write_bytes(b"")
+        environment = {**os.environ, HOLD: hold, COLUMNS: columns}
+        again = [replaced] if replaced else []
+        self.process = WarmProcess(log, environment, drive, cluster, source, database, runtime, again)
 
     @property
     def lines(self) -> list[str]:

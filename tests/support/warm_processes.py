@@ -66,6 +66,37 @@ def warm_exit_code(work: Callable[..., object], *arguments: object, timeout_s: f
     return process.exitcode
 
 
+class WarmProcess:
+    """A function of a module at work in a process of its own, which may be killed; as ``subprocess.Popen`` has it."""
+
+    def __init__(self, log: Path, environment: Mapping[str, str], work: Callable[..., int], *arguments: object) -> None:
+        """What it returns is its exit code; what it prints goes to ``log``."""
+        given = (log, dict(environment), work, arguments)
+        self._process = _forking().Process(target=_logged, args=given, daemon=True)
+        with _COLLECTING:
+            self._process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        with _COLLECTING:
+            return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if not wait([self._process.sentinel], timeout):
+            raise subprocess.TimeoutExpired(str(self._process), timeout or 0.0)
+        with _COLLECTING:
+            self._process.join()
+        assert self._process.exitcode is not None
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
 def warm_up() -> None:
     """Start reading the program, on the network of this thread: commands of this machine will be on it."""
     _forking()
@@ -80,11 +111,23 @@ def _forking() -> multiprocessing.context.ForkServerContext:
     return context
 
 
-def _command(words: list[str], environment: dict[str, str], folder: Path, out: Path, error: Path, host: int) -> None:
-    for number, path in {1: out, 2: error}.items():
-        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _logged(log: Path, environment: dict[str, str], work: Callable[..., int], arguments: tuple[object, ...]) -> None:
+    _print_to({1: log, 2: log})
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.exit(work(*arguments))
+
+
+def _print_to(files: Mapping[int, Path]) -> None:
+    """Let standard streams be files."""
+    for number, path in files.items():
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(opened, number)
         os.close(opened)
+
+
+def _command(words: list[str], environment: dict[str, str], folder: Path, out: Path, error: Path, host: int) -> None:
+    _print_to({1: out, 2: error})
     if host:
         _go_to(host)
     os.environ.clear()
