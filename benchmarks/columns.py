@@ -1,9 +1,10 @@
 """Column images beside rows: what they cost and what they save, as ratios in one run.
 
-    python benchmarks/columns.py [--only NAME,NAME] [--rows 300000] [--turns 3] [--most 1000000] [--folder DIR]
-                                 [--json]
+    python benchmarks/columns.py [--quick | --all | --only NAME,NAME] [--rows N] [--turns 3] [--most 1000000]
+                                 [--folder DIR] [--json]
 
-A private cluster of two nodes on this host, an Object of 41 columns. Without --only all that there is:
+A private cluster of two nodes on this host, an Object of 41 columns, of 300,000 rows, and of a million where scans are
+compared. --quick, which is what is done without a choice, measures in less than a minute on two idle processors:
 
 ingest_cost       seconds of an ingest with the images of all columns, against the same without (at least 5 turns);
                   and ingest_cost_processor, those of processors
@@ -16,6 +17,8 @@ scan_vs_duckdb    seconds of a scan of three columns by columns, against DuckDB 
 join_vs_duckdb    the same of a join by key with a filter on each side, grouped; and join_rows_vs_columns
 cold_bytes        bytes read from the disk by a scan of two columns that nothing is cached of, against those of the two
                   columns (a folder on a disk: --folder)
+
+--all measures these, too:
 
 scan_rows_vs_columns_wide
                   seconds of the same scan as rows against by columns, of an Object of 1,038 columns (400,000 rows);
@@ -90,6 +93,13 @@ def measure(name: str) -> Callable[[Measure], Measure]:
         return work
 
     return add
+
+
+QUICK = ("scan_vs_duckdb", "ingest_cost", "lookup_unchanged", "neighbours_vs_lsdb", "join_vs_duckdb", "cold_bytes")
+"""``scan_rows_vs_columns`` comes with the first."""
+ROWS = 300_000
+MORE_ROWS = {"scan_vs_duckdb": 1_000_000}
+"""Where fewer take hardly longer than what every statement costs."""
 
 
 @measure("ingest_cost")
@@ -213,20 +223,24 @@ def _read_bytes() -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="names, separated by commas")
-    parser.add_argument("--rows", type=int, default=300_000)
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--quick", action="store_true", help="the first half of them, as without a choice")
+    chosen.add_argument("--all", action="store_true", help="all of them")
+    chosen.add_argument("--only", default="", help="names, separated by commas")
+    parser.add_argument("--rows", type=int, help=f"{ROWS:,} without, and a million where scans are compared")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--most", type=int, default=1_000_000, help="rows of the longest catalog, up to 30,000,000")
     parser.add_argument("--folder", default="/var/tmp", help="where the cluster is; a disk for cold_bytes")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    names = given.only.split(",") if given.only else list(MEASURES)
+    names = given.only.split(",") if given.only else list(MEASURES if given.all else QUICK)
     if unknown := [name for name in names if name not in MEASURES]:
         parser.error(f"no measurement '{unknown[0]}'; there are {', '.join(MEASURES)}")
     ratios: dict[str, float] = {}
     with open_sky(Path(tempfile.mkdtemp(prefix="skyshard-columns-", dir=given.folder))) as sky:
         for name in names:
-            ratios |= MEASURES[name](sky, Sizes(given.rows, given.turns, given.most))
+            rows = given.rows or MORE_ROWS.get(name, ROWS)
+            ratios |= MEASURES[name](sky, Sizes(rows, given.turns, given.most))
             if not given.json:
                 print(f"{name}: {ratios.get(name, float('nan')):.3f}", flush=True)
     if given.json:

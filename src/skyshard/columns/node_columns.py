@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from skyshard.catalog.schema import Table
 from skyshard.columns.block_figures import Limits
-from skyshard.columns.segment_file import Segment
+from skyshard.columns.segment_file import Block, Segment, require_spans
 from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.columns.segment_index import Piece
 from skyshard.registry.stored.entry_columns import EntryColumns
@@ -26,6 +26,8 @@ READ_AHEAD = 8
 """So many batches are asked for before the first of them is waited for."""
 Target = tuple[int, bool]
 """Chunk, and whether it is its overlap table."""
+Run = tuple[Segment, int, int]
+"""Consecutive rows of one segment: the segment, the first row, how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,14 @@ class NodeColumns:
 def read_images(
     images: Iterable[ChunkImage], names: Sequence[str], limits: Mapping[str, Limits] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Columns of chunks, in their order; batches are in memory, views of the files, and cross the borders of chunks.
+    """Columns of chunks, in their order: :func:`read_runs` of their rows."""
+    return read_runs(runs_of(images), names, limits)
+
+
+def read_runs(
+    runs: Iterable[Run], names: Sequence[str], limits: Mapping[str, Limits] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Columns of rows, in their order; batches are in memory, views of the files, and cross the borders of chunks.
 
     Args:
         names: as the table spells them; at least one; ``chunkId`` and ``subChunkId`` are columns like others.
@@ -140,35 +149,33 @@ def read_images(
     Raises:
         OSError: a file does not give what it held.
     """
-    ahead: deque[tuple[Segment, pa.RecordBatch]] = deque()
-    for segment, batch in _batches(images, list(names), limits or {}):
-        segment.fetch(batch.columns)
-        ahead.append((segment, batch))
+    ahead: deque[Block] = deque()
+    for segment, block in _blocks(runs, names, limits or {}):
+        segment.fetch(block.spans)
+        ahead.append(block)
         if len(ahead) > READ_AHEAD:
-            yield _in_memory(*ahead.popleft())
+            yield _in_memory(ahead.popleft())
     while ahead:
-        yield _in_memory(*ahead.popleft())
+        yield _in_memory(ahead.popleft())
 
 
-def _in_memory(segment: Segment, batch: pa.RecordBatch) -> pa.RecordBatch:
-    segment.require(batch.columns)
-    return batch
+def _in_memory(block: Block) -> pa.RecordBatch:
+    require_spans(block.spans)
+    return block.batch
 
 
-def _batches(
-    images: Iterable[ChunkImage], listed: Sequence[str], limits: Mapping[str, Limits]
-) -> Iterator[tuple[Segment, pa.RecordBatch]]:
+def _blocks(runs: Iterable[Run], names: Sequence[str], limits: Mapping[str, Limits]) -> Iterator[tuple[Segment, Block]]:
     """What is to be read, of which nothing is looked at."""
-    for segment, first, rows in _runs(images):
+    for segment, first, rows in runs:
         wanted = _possible(segment, limits)
-        for number, batch in segment.rows(first, rows, listed):
+        for number, block in segment.rows(first, rows, names):
             if wanted is None or wanted[number]:
-                yield segment, batch
+                yield segment, block
 
 
-def _runs(images: Iterable[ChunkImage]) -> Iterator[tuple[Segment, int, int]]:
-    """Consecutive rows of one segment together: the segment, the first row, how many."""
-    last: tuple[Segment, int, int] | None = None
+def runs_of(images: Iterable[ChunkImage]) -> Iterator[Run]:
+    """The rows of chunks, in their order, as few runs as there can be."""
+    last: Run | None = None
     for image in images:
         for one in image.pieces:
             if last is not None and last[0] is one.segment and last[1] + last[2] == one.piece.first_row:

@@ -9,7 +9,7 @@ import mmap
 import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
@@ -25,8 +25,12 @@ from skyshard.rowimage.digest import digest
 
 BATCH_ROWS = 1 << 16
 ENDING = ".arrow"
+Span = tuple[int, int]
+"""An address of mapped memory, and bytes from there on."""
 _MOST_OPEN = 4096
 """Segments that are kept open; each takes some kilobytes and one mapping."""
+_KNOWN_BLOCKS = 4
+"""Of so many sets of columns a segment keeps its blocks."""
 
 
 def write_segment(
@@ -87,6 +91,43 @@ def _sync(path: Path) -> None:
         os.close(file)
 
 
+def spans_of(arrays: Sequence[pa.Array]) -> tuple[Span, ...]:
+    """Where the buffers of arrays are, in ascending order; those that meet in a page, or follow one another, as one.
+
+    >>> one = pa.array([1, None, 3])
+    >>> [size for _, size in spans_of([one, one])] == [size for _, size in spans_of([one])]
+    True
+    """
+    held = sorted(
+        (one.address, one.size) for array in arrays for one in array.buffers() if one is not None and one.size
+    )
+    made: list[Span] = []
+    for address, size in held:
+        if made and address // mmap.PAGESIZE <= (made[-1][0] + made[-1][1] + mmap.PAGESIZE - 1) // mmap.PAGESIZE:
+            made[-1] = (made[-1][0], max(made[-1][1], address + size - made[-1][0]))
+        else:
+            made.append((address, size))
+    return tuple(made)
+
+
+def require_spans(spans: Sequence[Span]) -> None:
+    """Return when all of some places is in memory.
+
+    Raises:
+        OSError: the disk does not give it, or somebody cut the file: to look at it would end the process.
+    """
+    for address, size in spans:
+        require_pages(address, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some columns of rows of one batch, and where the columns of the whole batch are."""
+
+    batch: pa.RecordBatch
+    spans: tuple[Span, ...]
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Segment:
     """An open segment. ``batches`` have all its columns; what is not looked at is not read."""
@@ -102,6 +143,7 @@ class Segment:
     mapped: mmap.mmap
     address: int
     """Where the mapping begins in memory."""
+    known_blocks: dict[tuple[str, ...], Sequence[Block]] = field(default_factory=dict)
 
     @staticmethod
     def open(path: Path) -> Segment:
@@ -127,42 +169,41 @@ class Segment:
         first, places = np.cumsum([0, *held]).tolist(), {name: place for place, name in enumerate(names)}
         return Segment(path, len(mapped), index, batches, tuple(first), places, mapped, buffer.address)
 
-    def fetch(self, arrays: Sequence[pa.Array]) -> None:
-        """Have the system read what is not in memory of some columns of a batch, in one go and nothing else."""
-        page = mmap.PAGESIZE
-        for array in arrays:
-            for buffer in array.buffers():
-                if buffer is not None and buffer.size:
-                    start = (buffer.address - self.address) // page * page
-                    self.mapped.madvise(mmap.MADV_WILLNEED, start, buffer.address - self.address + buffer.size - start)
+    def fetch(self, spans: Sequence[Span]) -> None:
+        """Have the system read what is not in memory of some places of the file, in one go and nothing else."""
+        for address, size in spans:
+            start = (address - self.address) // mmap.PAGESIZE * mmap.PAGESIZE
+            self.mapped.madvise(mmap.MADV_WILLNEED, start, address - self.address + size - start)
 
-    def require(self, arrays: Sequence[pa.Array]) -> None:
-        """Return when all of some columns of a batch is in memory.
+    def blocks(self, names: Sequence[str]) -> Sequence[Block]:
+        """Some columns of each batch; made once for several scans of the same columns. Any thread may ask."""
+        listed = tuple(names)
+        found = self.known_blocks.get(listed)
+        if found is None:
+            places = [self.places[name] for name in listed]
+            picked = ([batch.column(place) for place in places] for batch in self.batches)
+            found = [Block(pa.RecordBatch.from_arrays(some, names=listed), spans_of(some)) for some in picked]
+            if len(self.known_blocks) >= _KNOWN_BLOCKS:
+                self.known_blocks.clear()
+            self.known_blocks[listed] = found
+        return found
 
-        Raises:
-            OSError: the disk does not give it, or somebody cut the file: to look at it would end the process.
-        """
-        for array in arrays:
-            for buffer in array.buffers():
-                if buffer is not None:
-                    require_pages(buffer.address, buffer.size)
-
-    def rows(self, first: int, count: int, names: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def rows(self, first: int, count: int, names: Sequence[str]) -> Iterator[tuple[int, Block]]:
         """The number of each batch that has some of these rows, and these rows of it, with some columns; no copy."""
-        places = [self.places[name] for name in names] if self.batches else []
+        blocks = self.blocks(names) if count > 0 else ()
         number = bisect_right(self.first_rows, first) - 1
         while count > 0:
-            batch, skip = self.batches[number], first - self.first_rows[number]
-            some = min(count, batch.num_rows - skip)
-            arrays = [batch.column(place).slice(skip, some) for place in places]
-            yield number, pa.RecordBatch.from_arrays(arrays, names=list(names))
+            block, skip = blocks[number], first - self.first_rows[number]
+            some = min(count, block.batch.num_rows - skip)
+            whole = some == block.batch.num_rows
+            yield number, block if whole else Block(block.batch.slice(skip, some), block.spans)
             first, count, number = first + some, count - some, number + 1
 
     def faults(self) -> Iterator[str]:
         """What is wrong with its blocks, as they are now: checksums, and digests of rows where it has all columns."""
         try:
             for batch in self.batches:
-                self.require(batch.columns)
+                require_spans(spans_of(batch.columns))
         except OSError as error:
             yield error.strerror or str(error)
             return
@@ -176,7 +217,7 @@ class Segment:
     def _other_rows(self) -> Iterator[str]:
         names = [column.name for column in self.index.columns]
         for piece in self.index.pieces:
-            parts = [batch for _, batch in self.rows(piece.first_row, piece.rows, names)]
+            parts = [block.batch for _, block in self.rows(piece.first_row, piece.rows, names)]
             if parts and str(digest(pa.Table.from_batches(parts), self.index.columns)) != piece.digest:
                 yield f"its rows of chunk {piece.chunk}, part {piece.part} have another digest than {piece.digest}"
 

@@ -72,7 +72,7 @@ def test_rows_are_cut_where_batches_end(tmp_path: Path, first: int, count: int) 
     """Any range of rows comes back, whatever batches it crosses."""
     found = Segment.open(write_parts(tmp_path / "data", [(7, 0, 6), (8, 0, 5)]))
     whole = pa.Table.from_batches(found.batches)["id"].to_pylist()
-    parts = [batch for _, batch in found.rows(first, count, ["subChunkId", "id"])]
+    parts = [block.batch for _, block in found.rows(first, count, ["subChunkId", "id"])]
     assert [value for part in parts for value in part.column("id").to_pylist()] == whole[first : first + count]
     assert all(part.schema.names == ["subChunkId", "id"] for part in parts)
 

@@ -34,6 +34,8 @@ class ColumnWay:
     """Further SELECTs: where one has a row, MariaDB has to answer, as it raises an error, or might."""
     is_limited: bool = False
     """Of equal rows at its end any may come."""
+    is_one_row: bool = False
+    """It gives one row, of aggregates."""
 
 
 def quoted(name: str) -> str:

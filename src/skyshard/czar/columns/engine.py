@@ -3,14 +3,17 @@
 Rules: one database in memory for the process, without files, network or extensions; each call computes in its caller's
 thread alone, so that the scan lanes decide how many processors work. What the engine cannot do is ``NotByColumns``: the
 same chunks are then read as rows. So is a result that is no number, or not of the type that MariaDB declares.
+A plan knows the names and types of the columns, not their rows: it serves any tables of these (``_Session``).
 
 Why DuckDB, Arrow's own kernels or NumPy: docs/explanation/columns-proof.md.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -31,35 +34,163 @@ _SETTINGS = (
     "enable_external_access = false",
     "lock_configuration = true",
 )
+KEPT_SESSIONS = 64
+"""So many wait at most; each takes some ten kilobytes."""
+_PLAIN_TYPES = {
+    "TINYINT": pa.int8(),
+    "SMALLINT": pa.int16(),
+    "INTEGER": pa.int32(),
+    "BIGINT": pa.int64(),
+    "UBIGINT": pa.uint64(),
+    "HUGEINT": pa.decimal128(38, 0),
+    "FLOAT": pa.float32(),
+    "DOUBLE": pa.float64(),
+}
+"""The engine's types whose values, as Python's, say all that there is to say."""
 _LOCK = threading.Lock()
 _DATABASE: list[Any] = []
+_Shape = tuple[str, tuple[str, ...], tuple[tuple[int, pa.Schema], ...]]
+"""What a plan depends on: the way's statements, and the schemas of its tables."""
+
+
+class _Source:
+    """One table of a way under its name in the engine, which asks for its rows anew each time."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self.table: pa.Table | None = None
+
+    def __arrow_c_schema__(self) -> object:
+        return self._schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        table = self._schema.empty_table() if self.table is None else self.table
+        return table.__arrow_c_stream__(requested_schema)
+
+
+class _Session:
+    """A cursor with the statements of one way over tables of one shape; ``c<number>`` and ``w`` are prepared."""
+
+    def __init__(self, way: ColumnWay, shape: _Shape) -> None:
+        self.shape = shape
+        self.cursor = _database().cursor()
+        self._way = way
+        self._sources = {slot: _Source(schema) for slot, schema in shape[2]}
+        try:
+            for slot, source in self._sources.items():
+                self.cursor.register(f"t{slot}", source)
+            for number, check in enumerate(way.checks):
+                self.cursor.execute(f"PREPARE c{number} AS {check}")
+            if way.is_one_row:
+                self.cursor.execute(f"PREPARE w AS {way.text}")
+        except BaseException:
+            self.cursor.close()
+            raise
+
+    def compute(self, tables: Mapping[int, pa.Table]) -> pa.Table:
+        """Raises what the engine raises, and NotByColumns."""
+        for slot, source in self._sources.items():
+            source.table = tables[slot]
+        try:
+            for number in range(len(self._way.checks)):
+                if self.cursor.execute(f"EXECUTE c{number}").fetchall():
+                    raise NotByColumns("columns: a number beyond DOUBLE")
+            return self._one_row() if self._way.is_one_row else self.cursor.sql(self._way.text).to_arrow_table()
+        finally:
+            for source in self._sources.values():
+                source.table = None
+
+    def _one_row(self) -> pa.Table:
+        rows = self.cursor.execute("EXECUTE w").fetchall()
+        names = [column[0] for column in self.cursor.description]
+        kinds = [_PLAIN_TYPES.get(str(column[1])) for column in self.cursor.description]
+        if None in kinds:
+            return self.cursor.sql(self._way.text).to_arrow_table()
+        arrays = [pa.array([row[place] for row in rows], kind) for place, kind in enumerate(kinds)]
+        return pa.Table.from_arrays(arrays, names=names)
+
+
+class _Kept:
+    """Sessions that wait for another call of their shape; those that were used last are kept longest."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[_Shape, list[_Session]] = OrderedDict()
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def take(self, shape: _Shape) -> _Session | None:
+        with self._lock:
+            found = self._waiting.get(shape)
+            if not found:
+                return None
+            self._count -= 1
+            session = found.pop()
+            if not found:
+                del self._waiting[shape]
+            return session
+
+    def give(self, session: _Session) -> None:
+        gone = []
+        with self._lock:
+            self._waiting.setdefault(session.shape, []).append(session)
+            self._waiting.move_to_end(session.shape)
+            self._count += 1
+            while self._count > KEPT_SESSIONS:
+                shape, oldest = next(iter(self._waiting.items()))
+                gone.append(oldest.pop())
+                self._count -= 1
+                if not oldest:
+                    del self._waiting[shape]
+        for one in gone:
+            one.cursor.close()
+
+    def clear(self) -> None:
+        with self._lock:
+            sessions = [session for some in self._waiting.values() for session in some]
+            self._waiting.clear()
+            self._count = 0
+        for one in sessions:
+            one.cursor.close()
+
+
+_KEPT = _Kept()
+atexit.register(_KEPT.clear)  # at its end the library complains of cursors that are left
 
 
 class Calls:
     """Calls of the engine that are under way, to be stopped from another thread."""
 
     def __init__(self) -> None:
-        self._cursors: set[Any] = set()
+        self._sessions: set[_Session] = set()
+        self._stopped: set[_Session] = set()
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def cursor(self) -> Iterator[Any]:
-        """A cursor of the engine's database for one call."""
-        found = _database().cursor()
+    def session(self, way: ColumnWay, shape: _Shape) -> Iterator[_Session]:
+        """A session for one call; one that was stopped, or that an error came out of, serves no other."""
+        found = _KEPT.take(shape) or _Session(way, shape)
         with self._lock:
-            self._cursors.add(found)
+            self._sessions.add(found)
+        is_whole = False
         try:
             yield found
+            is_whole = True
         finally:
             with self._lock:
-                self._cursors.discard(found)
-            found.close()
+                self._sessions.discard(found)
+                is_whole = is_whole and found not in self._stopped
+                self._stopped.discard(found)
+            if is_whole:
+                _KEPT.give(found)
+            else:
+                found.cursor.close()
 
     def stop(self) -> None:
         """End what is computed now, with an error; what has not begun is not stopped."""
         with self._lock:
-            for one in self._cursors:
-                one.interrupt()
+            for one in self._sessions:
+                self._stopped.add(one)
+                one.cursor.interrupt()
 
 
 def compute(way: ColumnWay, tables: Mapping[int, pa.Table], calls: Calls) -> pa.Table:
@@ -75,14 +206,10 @@ def compute(way: ColumnWay, tables: Mapping[int, pa.Table], calls: Calls) -> pa.
     """
     import duckdb
 
+    shape = (way.text, way.checks, tuple((slot, table.schema) for slot, table in tables.items()))
     try:
-        with calls.cursor() as cursor:
-            for slot, table in tables.items():
-                cursor.register(f"t{slot}", table)
-            for check in way.checks:
-                if cursor.sql(check).fetchall():
-                    raise NotByColumns("columns: a number beyond DOUBLE")
-            return cursor.sql(way.text).to_arrow_table()
+        with calls.session(way, shape) as session:
+            return session.compute(tables)
     except duckdb.Error as error:
         raise NotByColumns(f"columns: {str(error).splitlines()[0]}") from error
 

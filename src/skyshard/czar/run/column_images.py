@@ -10,14 +10,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from skyshard.cluster.node import Node
-from skyshard.columns.node_columns import ChunkImage, NodeColumns, NodeParts
+from skyshard.columns.node_columns import ChunkImage, NodeColumns, NodeParts, Run, runs_of
 from skyshard.columns.segment_folder import FileVersion, SegmentFolder
 from skyshard.czar.run.column_source import FindReplicas
 from skyshard.registry.catalog.chunk_entries import ChunkEntries
 from skyshard.registry.catalog.published_catalog import CatalogTable
 
-Images = Mapping[int, ChunkImage]
-NO_IMAGES: Images = {}
+KEPT_RUNS = 8
+"""Of so many units of a table's chunks it is kept where their rows are: the next scan reads the same ones."""
+
+
+class Images(dict[int, ChunkImage]):
+    """Chunk → its image; any thread may read."""
+
+    def __init__(self, images: Mapping[int, ChunkImage]) -> None:
+        super().__init__(images)
+        self._runs: dict[tuple[int, ...], list[Run]] = {}
+
+    def runs(self, chunks: tuple[int, ...]) -> list[Run]:
+        """Where the rows of these chunks are, of those that have an image."""
+        found = self._runs.get(chunks)
+        if found is None:
+            found = list(runs_of([self[chunk] for chunk in chunks if chunk in self]))
+            if len(self._runs) >= KEPT_RUNS:
+                self._runs.clear()
+            self._runs[chunks] = found
+        return found
+
+
+NO_IMAGES = Images({})
 _Files = frozenset[FileVersion]
 
 
@@ -57,7 +78,7 @@ class ColumnImages:
         listed = sorted(names)
         key: tuple[str | bool, ...] = (is_overlap, *listed)
         if key not in kept.found:
-            kept.found[key] = kept.columns.chunks(table.chunks.columns, listed, is_overlap=is_overlap)
+            kept.found[key] = Images(kept.columns.chunks(table.chunks.columns, listed, is_overlap=is_overlap))
         return kept.found[key]
 
 

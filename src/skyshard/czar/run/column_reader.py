@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from skyshard.cluster.node import Node
-from skyshard.columns.node_columns import read_images
+from skyshard.columns.node_columns import read_runs
 from skyshard.czar.columns.column_way import ColumnWay, Limits, TableColumns
 from skyshard.czar.columns.engine import Calls, compute, in_types
 from skyshard.czar.columns.not_by_columns import NotByColumns
@@ -48,10 +48,11 @@ class ColumnReader:
             slot = self.pull.template.slots[part.slot]
             found = self.images.of(node, slot.database, slot.table, part.names)
             self._found[node.name, part.slot] = found
-            left = {chunk for chunk in left if chunk in found or chunk not in slot.table.chunks} if found else set()
+            if not found.keys() >= left:
+                left = {chunk for chunk in left if chunk in found or chunk not in slot.table.chunks} if found else set()
         return left
 
-    def read(self, node: str, chunks: Sequence[int]) -> ColumnRows:
+    def read(self, node: str, chunks: tuple[int, ...]) -> ColumnRows:
         """The rows, or partial rows, of chunks that are covered.
 
         Raises:
@@ -66,10 +67,9 @@ class ColumnReader:
         made = in_types(found, names, [column.arrow for column in self.columns])
         return ColumnRows(made, sum(table.nbytes for table in tables.values()))
 
-    def _table(self, node: str, part: TableColumns, chunks: Sequence[int]) -> pa.Table:
+    def _table(self, node: str, part: TableColumns, chunks: tuple[int, ...]) -> pa.Table:
         images, table = self._found[node, part.slot], self.pull.template.slots[part.slot].table
-        wanted = [images[chunk] for chunk in chunks if chunk in images]
-        batches = list(read_images(wanted, part.names, _merged(part.limits)))
+        batches = list(read_runs(images.runs(chunks), part.names, _merged(part.limits)))
         return pa.Table.from_batches(batches, schema=_schema(table, part.names))
 
 

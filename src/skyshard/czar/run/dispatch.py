@@ -111,11 +111,15 @@ def _first_unit(chunks: Sequence[int], rows: Sequence[int], most_rows: int) -> t
 def column_units(pull: Pull, chunks: Sequence[int], threads: int) -> tuple[Unit, ...]:
     """The chunks of one node that are read by columns, in units for so many threads."""
     tables = [slot.table.chunks for slot in pull.template.slots.values()]
-    rows = sum((table.rows_of(chunks) for table in tables), np.zeros(len(chunks), np.int64)).tolist()
-    low, high = COLUMN_ROWS
-    count = max(1, -(-sum(rows) // high), min(threads, sum(rows) // low))
+    rows = sum((table.rows_of(chunks) for table in tables), np.zeros(len(chunks), np.int64))
+    total, (low, high) = int(rows.sum()), COLUMN_ROWS
+    count = max(1, -(-total // high), min(threads, total // low))
+    if count == 1 and len(chunks) <= COLUMN_CHUNKS:
+        return (Unit(tuple(chunks), total, by_columns=True),)
     count = -(-count // threads) * threads if count > 1 else 1
-    return tuple(replace(unit, by_columns=True) for unit in even_units(chunks, rows, count, most_chunks=COLUMN_CHUNKS))
+    return tuple(
+        replace(unit, by_columns=True) for unit in even_units(chunks, rows.tolist(), count, most_chunks=COLUMN_CHUNKS)
+    )
 
 
 class Dispatch:
@@ -274,9 +278,10 @@ class Dispatch:
             most_rows = max(1, min(most_rows, worker.carrier.piece_bytes // task.order.record_bytes))
         imaged: list[int] = []
         if task.by_columns is not None:
-            covered = task.by_columns.covered(worker.node, chunks) - set(as_rows)
-            imaged = [chunk for chunk in chunks if chunk in covered]
-            chunks = [chunk for chunk in chunks if chunk not in covered]
+            covered = task.by_columns.covered(worker.node, chunks).difference(as_rows)
+            is_all = len(covered) == len(chunks)
+            imaged = list(chunks) if is_all else [chunk for chunk in chunks if chunk in covered]
+            chunks = [] if is_all else [chunk for chunk in chunks if chunk not in covered]
         units = column_units(pull, imaged, worker.scan_threads) if imaged else ()
         if chunks or not imaged:
             made = units_of(
