@@ -80,8 +80,16 @@ def scan_words(pull: Pull, nodes: Sequence[Node], scan: ScanWay, source: ColumnS
     chunks = pull.chunks or ()
     covered = set[int]().union(*(reader.covered(node, chunks) for node in nodes))
     if not covered:
-        return "as rows: there are no column images; see `skyshard columns build`"
+        return f"as rows: {_no_images(nodes)}"
     return f"{len(covered)} of {len(chunks)} chunks by columns: {pull.column_way.text}"
+
+
+def _no_images(nodes: Sequence[Node]) -> str:
+    """Why no chunk has an image here."""
+    away = sum(not node.is_here for node in nodes)
+    if away:
+        return f"{away} of {len(nodes)} nodes are on other hosts, whose column images are not read from here"
+    return "there are no column images; see `skyshard columns build`"
 
 
 def _pair_words(pull: Pull, nodes: Sequence[Node], scan: ScanWay, source: ColumnSource | None) -> str:
