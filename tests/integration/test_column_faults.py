@@ -201,20 +201,20 @@ def test_a_join_by_columns_that_is_cancelled_computes_no_more(
     testbed: Testbed, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """It would not end by itself. Who asked hears of it when the engine has ended; scan lanes are free for the next."""
-    begun, events, cursor = threading.Event(), list[str](), Calls.cursor
+    begun, events, session = threading.Event(), list[str](), Calls.session
 
     @contextlib.contextmanager
-    def noted(self: Calls) -> Iterator[object]:
+    def noted(self: Calls, *of: Any) -> Iterator[object]:
         events.append("computes")
         try:
-            with cursor(self) as found:
+            with session(self, *of) as found:
                 if moment == "while the engine computes":
                     begun.set()
                 yield found
         finally:
             events.append("computed")
 
-    monkeypatch.setattr(Calls, "cursor", noted)
+    monkeypatch.setattr(Calls, "session", noted)
     if moment == "before images are read":
         before_reading(monkeypatch, begun.set)
 

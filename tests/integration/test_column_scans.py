@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -173,6 +174,31 @@ def test_targets_of_the_bench_say_how_they_scan(sky: Testbed, spec: str) -> None
     finally:
         target.close()
     assert answer.table.column(0).to_pylist() == sky.query(sql, database=DATABASE).table.column(0).to_pylist()
+
+
+def test_the_history_says_how_much_was_read_of_columns(sky: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of statements answered at once, and of submitted ones; as rows it is nothing."""
+    sql = "SELECT COUNT(*), MAX(flux) /* {} */ FROM Object WHERE ra > 0"
+    read = {}
+    ways: tuple[ScanWay, ...] = ("columns", "rows")
+    for way in ways:
+        with sky.czar.open(sql.format(way), DATABASE, scan=way) as answer:
+            answer.table()
+        read[way] = answer.running.column_bytes
+        assert answer.stats().column_bytes == read[way]
+    assert read["columns"] > 0 == read["rows"]
+    deadline = time.monotonic() + 30
+    while len(noted := sky.registry.history.find(9, text="MAX(flux) /* ", database=DATABASE)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert {("columns" in row["statement"], row["column_bytes"]) for row in noted} == {
+        (True, read["columns"]),
+        (False, 0),
+    }
+    number = sky.submitted.submit(sql.format("later"), DATABASE)
+    monkeypatch.setattr(sky.czar, "scan", "columns")  # so few rows are read as rows by themselves
+    sky.submitted.run(number, sky.czar)
+    assert sky.submitted.status(number).column_bytes == read["columns"]
 
 
 FIELDS = ("o.objectId", "o.ra", "o.decl", "o.flux", "o.flag")

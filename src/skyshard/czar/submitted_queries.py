@@ -56,6 +56,7 @@ class QueryStatus:
     eta_s: float | None
     error: str
     coverage: float
+    column_bytes: int = 0
 
 
 def status_of(row: HistoryRow) -> QueryStatus:
@@ -66,7 +67,7 @@ def status_of(row: HistoryRow) -> QueryStatus:
     eta = left_of(elapsed, row["chunks_done"], row["chunks"]) if state is QueryState.EXECUTING else None
     return QueryStatus(
         row["id"], state, row["statement"], row["database"], row["chunks"], row["chunks_done"], row["rows"],
-        row["bytes"], elapsed, eta, row["error"], row["coverage"],
+        row["bytes"], elapsed, eta, row["error"], row["coverage"], row["column_bytes"],
     )  # fmt: skip
 
 
@@ -115,7 +116,7 @@ class Submitted:
         batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in file.iter_batches())
         stats = QueryStats(
             Kind.LOCAL, Lane.SCAN, status.chunks_done, status.chunks, file.metadata.num_rows, status.elapsed_s, 0.0,
-            status.bytes, (), status.coverage,
+            status.bytes, (), status.coverage, column_bytes=status.column_bytes,
         )  # fmt: skip
         return ReadyAnswer(columns, schema, batches, stats)
 
@@ -219,7 +220,7 @@ class Submitted:
 def _counters(running: Running) -> dict[str, Any]:
     return {
         "chunks": running.chunks, "chunks_done": running.chunks_done, "rows": running.rows, "bytes": running.bytes,
-        "coverage": running.coverage,
+        "coverage": running.coverage, "column_bytes": running.column_bytes,
     }  # fmt: skip
 
 
@@ -234,6 +235,7 @@ def _row_of(ended: EndedStatement) -> HistoryRow:
     if stats is not None:
         row |= {"kind": str(stats.kind), "lane": str(stats.lane), "chunks": stats.chunks, "chunks_done": stats.chunks}
         row |= {"rows": stats.rows, "bytes": stats.bytes, "coverage": stats.coverage}
+        row["column_bytes"] = stats.column_bytes
     return row
 
 

@@ -40,6 +40,8 @@ class RunningQuery:
     left_s: float | None
     """Seconds to its end, if the other chunks take as long as those that are done."""
     can_stop: bool
+    column_bytes: int = 0
+    """Of column images that were read so far."""
 
 
 @dataclass(frozen=True, slots=True)

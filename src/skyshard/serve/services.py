@@ -72,6 +72,8 @@ class PastQuery:
     error: str
     owner: str = ""
     """Who submitted it at a door; empty: nobody that doors know."""
+    column_bytes: int = 0
+    """Of column images that were read."""
 
     def is_of(self, who: Identity) -> bool:
         """Whether somebody may see, end and forget it: its owner, and an administrator."""

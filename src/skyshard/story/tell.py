@@ -44,7 +44,8 @@ def query_story(row: StoryRow, kept: Sequence[KeptEvent], notes: Sequence[str] =
     """A query's row of the history and its events."""
     begun_s, ended_s = row["begun_s"] or row["submitted_s"], row["ended_s"]
     facts = {
-        name: row[name] for name in ("state", "database", "kind", "lane", "chunks", "chunks_done", "rows", "bytes")
+        name: row[name]
+        for name in ("state", "database", "kind", "lane", "chunks", "chunks_done", "rows", "bytes", "column_bytes")
     }
     facts |= {"coverage": row["coverage"], "elapsed_s": ended_s - begun_s if ended_s else None, "error": row["error"]}
     facts["statement"] = row["statement"]
@@ -64,6 +65,7 @@ def _query_events(row: StoryRow) -> list[StoryEvent]:
         text, level = f"failed: {bounded(row['error'])}", "warning"
     else:
         size = f"{row['rows']:,} rows, {human_bytes(row['bytes'])} from nodes"
+        size += f", {human_bytes(row['column_bytes'])} of columns" * bool(row["column_bytes"])
         text, level = f"{row['state']}: {size}, {row['chunks_done']} of {row['chunks']} chunks", "info"
     return [*events, StoryEvent(row["ended_s"], f"query_{row['state']}", text, "registry", level=level)]
 

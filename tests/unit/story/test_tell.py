@@ -13,6 +13,7 @@ QUERY: dict[str, Any] = {
     "id": 7, "name": "q_1_2_3", "is_async": True, "database": "dr1", "statement": "SELECT\n 1", "state": "completed",
     "kind": "scan", "lane": "scan", "submitted_s": 100.0, "begun_s": 101.0, "ended_s": 105.0, "chunks": 4,
     "chunks_done": 4, "rows": 1200, "bytes": 3000, "coverage": 1.0, "error": "", "process": 42,
+    "column_bytes": 7000,
 }  # fmt: skip
 TRANSACTION: dict[str, Any] = {
     "id": 3, "database": "dr1", "state": "finished", "source": "catalog", "attempt": 2, "begun_s": 50.0,
@@ -37,7 +38,7 @@ def test_a_query_is_told_from_its_submission_to_its_end() -> None:
         "begun by process 42",
         "node1 did not give 2 chunks: no server answers",
         "2 chunks are asked of node2 instead",
-        "completed: 1,200 rows, 3.0 kB from nodes, 4 of 4 chunks",
+        "completed: 1,200 rows, 3.0 kB from nodes, 7.0 kB of columns, 4 of 4 chunks",
     ]
     assert story.facts["elapsed_s"] == 4.0
 

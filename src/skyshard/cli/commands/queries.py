@@ -87,7 +87,9 @@ def _show(found: skyshard.QueryStatus, *, as_json: bool) -> None:
         return
     left = f", about {found.eta_s:.1f} s to go" if found.eta_s is not None else ""
     typer.echo(f"query {found.number}: {found.state} after {found.elapsed_s:.1f} s{left}")
-    typer.echo(f"{found.chunks_done} of {found.chunks} chunks, {found.rows:,} rows, {human_bytes(found.bytes)}")
+    columns = f", {human_bytes(found.column_bytes)} of columns read" if found.column_bytes else ""
+    came = f"{found.rows:,} rows, {human_bytes(found.bytes)}"
+    typer.echo(f"{found.chunks_done} of {found.chunks} chunks, {came}{columns}")
     if found.error:
         typer.echo(found.error)
 

@@ -155,13 +155,17 @@ class TestbedOverview:
 
 def running_query(row: HistoryRow, here: Running | None, *, is_lost: bool) -> RunningQuery:
     """A submitted query; ``here``: its counters, where this process answers it."""
-    done = {name: getattr(here or row, name) if here else row[name] for name in ("chunks_done", "rows", "bytes")}
+    done = {
+        name: getattr(here or row, name) if here else row[name]
+        for name in ("chunks_done", "rows", "bytes", "column_bytes")
+    }
     chunks = here.chunks if here else row["chunks"]
     state: RunningState = "lost" if is_lost else "queued" if row["state"] == "queued" else "executing"
     left_s = _left(row["begun_s"], done["chunks_done"], chunks) if state == "executing" else None
     return RunningQuery(
         str(row["id"]), row["id"], row["database"], row["statement"], state, here.lane if here else row["lane"],
         row["submitted_s"], row["begun_s"], chunks, done["chunks_done"], done["rows"], done["bytes"], left_s, True,
+        done["column_bytes"],
     )  # fmt: skip
 
 
@@ -170,7 +174,7 @@ def answered_at_once(one: Running) -> RunningQuery:
     left_s = _left(one.begun_s, one.chunks_done, one.chunks)
     return RunningQuery(
         one.query, None, one.database, one.statement, "executing", one.lane, one.begun_s, one.begun_s, one.chunks,
-        one.chunks_done, one.rows, one.bytes, left_s, True,
+        one.chunks_done, one.rows, one.bytes, left_s, True, one.column_bytes,
     )  # fmt: skip
 
 

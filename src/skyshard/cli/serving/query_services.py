@@ -123,5 +123,5 @@ def past_query(row: HistoryRow) -> PastQuery:
     return PastQuery(
         row["id"], row["is_async"], row["database"], row["statement"], str(row["state"]), row["kind"], row["lane"],
         row["submitted_s"], row["begun_s"], row["ended_s"], row["chunks"], row["chunks_done"], row["rows"],
-        row["bytes"], row["error"], row["owner"],
+        row["bytes"], row["error"], row["owner"], row["column_bytes"],
     )  # fmt: skip

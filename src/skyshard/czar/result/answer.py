@@ -18,8 +18,9 @@ from skyshard.czar.result.typed_results import TypedColumn
 class QueryStats:
     """How a statement was answered; ``elapsed_s`` from its text to the last row.
 
-    ``bytes``: partial results that came from nodes. ``lost``: chunks that no replica could give, where a partial answer
-    was allowed; ``coverage`` is the share of the chunks that the answer covers.
+    ``bytes``: partial results that came from nodes; ``column_bytes``: of column images that were read. ``lost``: chunks
+    that no replica could give, where a partial answer was allowed; ``coverage`` is the share of the chunks that the
+    answer covers.
     """
 
     kind: Kind
@@ -33,6 +34,7 @@ class QueryStats:
     lost: tuple[int, ...] = ()
     coverage: float = 1.0
     query: str = ""
+    column_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ class Answer:
         return QueryStats(
             plan.kind, plan.lane, plan.chunks, plan.total_chunks, self._rows, time.perf_counter() - self._begun,
             self._planned_s, running.bytes, tuple(running.lost), running.coverage, running.query,
+            running.column_bytes,
         )  # fmt: skip
 
 

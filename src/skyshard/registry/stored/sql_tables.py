@@ -301,6 +301,7 @@ queries = Table(
     Column("result", Text, nullable=False, default=""),
     Column("host", String(16), nullable=False, default=""),
     Column("owner", String(64), nullable=False, default=""),
+    Column("column_bytes", BigInteger, nullable=False, default=0),
     Index("queries_by_state", "state"),
     Index("queries_by_time", "submitted_s"),
     **_OPTIONS,

@@ -118,6 +118,8 @@ class QueryStatusOutput(Output):
     eta_s: float | None
     error: str
     coverage: float
+    column_bytes: int = 0
+    """Of column images that were read; earlier releases did not say."""
 
 
 class QueryOutput(Output):
@@ -146,6 +148,8 @@ class QueryOutput(Output):
     """A number that stands for the host, and its start, where the query was begun."""
     owner: str = ""
     """The name of the token by which it was submitted at a door; empty: by a command, or answered at once."""
+    column_bytes: int = 0
+    """Of column images that were read."""
 
 
 class StoryEventOutput(Output):

@@ -1,7 +1,7 @@
 // Queries that have come, by state, text and time; the address of the page says what is asked for.
 
 import { fill, get, keyed, setTag, setText } from "./dom.js";
-import { count, seconds, things, utc } from "./words.js";
+import { count, seconds, size, things, utc } from "./words.js";
 
 const KINDS = { completed: "met", failed: "failed", cancelled: "warned" };
 
@@ -54,7 +54,7 @@ function showRows(section, queries) {
       submitted: utc(one.submitted_s),
       took: one.ended_s === null ? "" : seconds(Math.max(0, one.ended_s - (one.begun_s ?? one.submitted_s))),
       chunks: one.chunks === one.chunks_done ? count(one.chunks) : `${count(one.chunks_done)} of ${count(one.chunks)}`,
-      rows: count(one.rows),
+      rows: one.column_bytes ? `${count(one.rows)}, ${size(one.column_bytes)} of columns read` : count(one.rows),
       statement: one.statement,
       error: one.error,
     }),

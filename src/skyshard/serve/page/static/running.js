@@ -37,9 +37,10 @@ function progress(one, isRunning) {
   if (one.state === "lost") return "the process that answered it is gone";
   if (!isRunning) return "";
   const came = one.rows ? `, ${things(one.rows, "row")} and ${size(one.bytes)} came` : "";
+  const columns = one.column_bytes ? `, ${size(one.column_bytes)} of columns read` : "";
   if (!one.chunks) return `without chunks${came}`;
   const merging = one.chunks_done >= one.chunks ? "; being merged, or read by its client" : "";
-  return `${count(one.chunks_done)} of ${things(one.chunks, "chunk")}${came}${merging}`;
+  return `${count(one.chunks_done)} of ${things(one.chunks, "chunk")}${came}${columns}${merging}`;
 }
 
 function showStop(button, one) {
