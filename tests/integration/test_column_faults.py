@@ -71,7 +71,7 @@ def before_reading(monkeypatch: pytest.MonkeyPatch, fault: Callable[[], object],
     """Strikes when a query has chosen its images and opened them, and is about to read its first units."""
     read, lock, left = ColumnReader.read, threading.Lock(), [fault] * times
 
-    def struck(self: ColumnReader, node: str, chunks: Sequence[int]) -> ColumnRows:
+    def struck(self: ColumnReader, node: str, chunks: tuple[int, ...]) -> ColumnRows:
         with lock:
             if left:
                 left.pop()()
