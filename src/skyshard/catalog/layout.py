@@ -46,7 +46,7 @@ class Role(StrEnum):
 class Striping(BaseModel):
     """The numbers that decide chunk numbers and overlap; catalogs that share all three are one family."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     stripes: Annotated[int, Field(ge=1, le=10_000)]
     """Number of latitude bands from pole to pole (Qserv: num-stripes)."""
@@ -63,7 +63,7 @@ class Striping(BaseModel):
 class TableLayout(BaseModel):
     """How one table is spread."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     role: Role
     """director, dependent, ref-match or regular."""
@@ -155,7 +155,7 @@ def split_director(name: str, database: str) -> tuple[str, str]:
 class Layout(BaseModel):
     """A catalog's layout: striping, tables, engine and replication level."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     version: Literal[1] = 1
     striping: Striping

@@ -33,9 +33,9 @@ KeyPath = Sequence[str | int]
 
 
 class Strict(BaseModel):
-    """A frozen model that refuses keys that it does not know; all files of the bench are such models."""
+    """A frozen model that refuses unknown keys, infinities and NaN; all files of the bench are such models."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class NamedKeys(Strict):

@@ -6,6 +6,7 @@ with its help; the placeholder imports its module as soon as its own words are p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
@@ -54,7 +55,17 @@ class LazyCommand(TyperCommand):
         return self._make()
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        return self.loaded.make_context(info_name, args, parent, **extra)
+        made = self.loaded.make_context(info_name, args, parent, **extra)
+        _require_finite(made)
+        return made
+
+
+def _require_finite(context: Any) -> None:
+    """Refuse infinities and NaN, which no number of any command may be, whatever its bounds are."""
+    for option in context.command.params:
+        value = context.params.get(option.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise typer.BadParameter(f"{value} is no finite number.", ctx=context, param=option)
 
 
 def named_by(words: Sequence[str]) -> str:

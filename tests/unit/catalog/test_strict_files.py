@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.workload.workload import Workload
 from skyshard.catalog.layout import Layout
 from skyshard.catalog.strict_files import load_yaml, parse_model, read_located
+from skyshard.ingest.sources.mapping import Mapping
 from skyshard.ingest.sources.qserv_files import read_json, read_yaml
 
 DEEP = 1200
@@ -96,3 +98,40 @@ def test_equal_keys_of_different_mappings_are_no_fault(tmp_path: Path) -> None:
     content = load_yaml(path)
     assert content["e"] == {1: "x", "1": "y"}
     assert content["f"] == {"k": 3, "l": 2}
+
+
+_LOAD = "{class: LV, templates: [cone], %s}"
+_WORKLOAD = "version: 1\nname: w\ndescription: d\ndatabase: d\nseed: 1\nphases: [{name: p, classes: [%s]}]\n"
+_THRESHOLDS = "thresholds: [{class: LV, statistic: p50, at_most: N}]"
+_STRIPING = "striping: {stripes: 18, substripes: 6, overlap_deg: 0.1}\n"
+
+
+@pytest.mark.parametrize("number", [".inf", "-.inf", ".nan"])
+@pytest.mark.parametrize(
+    ("model", "text", "key"),
+    [
+        (Workload, _WORKLOAD % (_LOAD % "duration_s: N"), "duration_s"),
+        (Workload, _WORKLOAD % (_LOAD % "count: 1, target_s: N"), "target_s"),
+        (Workload, _WORKLOAD % (_LOAD % "count: 1, timeout_s: N"), "timeout_s"),
+        (Workload, _WORKLOAD % (_LOAD % "count: 1, arrivals: {loop: closed, think_time_s: N}"), "arrivals"),
+        (Workload, _WORKLOAD % (_LOAD % "count: 1") + _THRESHOLDS, "at_most"),
+        (Layout, "version: 1\nstriping: {stripes: 18, substripes: 6, overlap_deg: N}\n", "overlap_deg"),
+        (
+            Mapping,
+            f"version: 1\ndatabase: d\n{_STRIPING}tables: {{T: {{role: regular, files: [a], "
+            "columns: {x: {factor: N}}}}",
+            "factor",
+        ),
+    ],
+)  # fmt: skip
+def test_no_number_of_a_file_is_infinite(
+    tmp_path: Path, model: type[BaseModel], text: str, key: str, number: str
+) -> None:
+    """A duration without end is never over, and a factor of NaN would make every value NULL."""
+    path = tmp_path / "x.yaml"
+    path.write_text(text.replace("N", number))
+    with pytest.raises(UserError, match=key) as caught:
+        read_located(model, path)
+    assert "\n" not in str(caught.value)
+    path.write_text(text.replace("N", "2"))
+    read_located(model, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -54,3 +55,27 @@ def test_a_group_with_a_function_has_the_commands_of_the_table_too() -> None:
     assert list(group.commands) == ["abort"]
     assert {one.name for one in group.params} >= {"database", "cluster"}
     assert isinstance(typer.main.get_command(app).commands["transactions"], LazyCommand)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compact", "sky", "--grace"),
+        ("bench run", "quick", "--duration"),
+        ("bench compare", "new", "--against", "old", "--threshold"),
+        ("diff", "new", "old", "--radius"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_no_option_takes_an_infinity_or_nan(words: tuple[str, ...], value: str) -> None:
+    """A grace period or a threshold without end would be kept, or would let everything pass, whatever its bounds."""
+    above, _, name = words[0].rpartition(" ")
+    group = members("")[above].commands if above else members("")
+    with pytest.raises(typer.BadParameter, match=f"{value} is no finite number|greater than or equal"):
+        group[name].make_context(name, [*words[1:], value])
+
+
+def test_an_option_takes_a_large_number() -> None:
+    """Only infinities and NaN are refused."""
+    assert members("")["compact"].make_context("compact", ["sky", "--grace", "1e9"]).params["grace"] == 1e9

@@ -345,7 +345,7 @@ def _slowest(trial: Trial) -> list[dict[str, object]]:
     measured = trial.samples.filter(pc.invert(trial.samples["is_warm_up"]))
     longest = measured.sort_by([("service_s", "descending")])
     first = {number: row for row, number in reversed(list(enumerate(longest["statement"].to_pylist()[:LOOKED_AT])))}
-    rows = longest.take(sorted(first.values())[:SLOWEST]).to_pylist()
+    rows = longest.take(pa.array(sorted(first.values())[:SLOWEST], pa.int64())).to_pylist()
     plans = trial.plans or {}
     asked = [row | {"sql": trial.statements[row["statement"]]} for row in rows]
     return [row | {"plan": plans.get(str(row["sql"]), "")} for row in asked]

@@ -74,7 +74,7 @@ def build_schedule(
     Fresh places of a trial with the workload's seed are the first of a sequence; a seed one higher gives the next.
 
     Raises:
-        UserError: a class would repeat statements whose places must not repeat.
+        UserError: a class would repeat statements whose places must not repeat, or measures no query at all.
     """
     _require_fresh(workload, templates)
     fresh = FreshPlaces(profile.area, profile.object_ids, workload.seed)
@@ -138,6 +138,8 @@ def _class_schedule(
 ) -> ClassSchedule:
     streams = np.random.default_rng([seed, zlib.crc32(f"{phase}/{load.class_name}".encode())]).spawn(2)
     due = _due_times(load, streams[0])
+    if due is not None and len(due) <= load.warm_up:
+        raise _measures_nothing(phase, load, len(due))
     measured = load.distinct if load.count is None and due is None else load.count
     total = len(due) if due is not None else load.warm_up + (measured or 0)
     keys = [f"{load.class_name}/{name}" for name in load.templates]
@@ -151,6 +153,15 @@ def _class_schedule(
         sql, is_warm_up = template.render(values), number < load.warm_up
         queries.append(Query(key, sql, is_warm_up, due_s, place, template.forms(values)))
     return ClassSchedule(phase, load, tuple(queries))
+
+
+def _measures_nothing(phase: str, load: ClassLoad, due: int) -> UserError:
+    falls = "none falls due" if not due else f"{due} fall due, as warm-up,"
+    return UserError(
+        f"class '{load.class_name}' of phase '{phase}' measures no query: {falls} in {load.duration_s:g} s at "
+        f"{load.arrivals.text}",
+        remedy="give it a longer duration, a higher rate or less warm-up, or leave the class out",
+    )
 
 
 def _due_times(load: ClassLoad, random: np.random.Generator) -> np.ndarray | None:

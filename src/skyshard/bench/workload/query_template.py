@@ -43,7 +43,7 @@ class NotForSchema(UserError):
 class Header(BaseModel):
     """The header of a template."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
     class_name: str = Field(alias="class")
     """The KPM class; equal to the folder's name."""

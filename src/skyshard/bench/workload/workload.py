@@ -25,7 +25,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=64)]
 class Closed(BaseModel):
     """Closed loop: a client sends its next query only after its answer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     loop: Literal["closed"] = "closed"
     clients: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -49,7 +49,7 @@ class Closed(BaseModel):
 class Open(BaseModel):
     """Open loop: queries are due whether or not earlier ones were answered."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     loop: Literal["open"]
     rate_per_s: float
@@ -75,7 +75,7 @@ class Open(BaseModel):
 class ClassLoad(BaseModel):
     """The load of one query class in one phase."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
     class_name: Annotated[Name, Field(alias="class")]
     """LV, FTSObj, joinObjSrc ...: the folder of its templates."""
@@ -115,7 +115,7 @@ class ClassLoad(BaseModel):
 class Phase(BaseModel):
     """Classes that run at the same time, or visits; a phase begins when the previous one has ended."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: Name
     classes: list[ClassLoad] = []
@@ -153,7 +153,7 @@ Statistic = Literal[
 class Threshold(BaseModel):
     """A bound on one number of a class; a trial that breaks it fails, and so does the command."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
     class_name: Annotated[Name, Field(alias="class")]
     phase: str = ""
@@ -180,7 +180,7 @@ class Threshold(BaseModel):
 class Workload(BaseModel):
     """A workload: phases of classes, a seed, and the conditions for passing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
     version: Literal[1]
     name: Name

@@ -74,7 +74,7 @@ class MappedColumn(BaseModel):
     """An expression over input columns: names, numbers, + - * / and parentheses."""
     constant: int | float | str | None = None
     """One value for every row."""
-    factor: float | None = None
+    factor: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Multiply by this, to change the unit."""
     null_at: list[int | float | str] = []
     """Input values that mean NULL, such as -999; looked for before any arithmetic."""

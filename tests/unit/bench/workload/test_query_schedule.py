@@ -1,9 +1,12 @@
 """Schedules: every statement fixed before the run."""
 
+import pytest
+
+from skyshard.basics.errors import UserError
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_schedule import build_schedule
 from skyshard.bench.workload.query_template import QueryTemplate, read_templates, wanted_columns
-from skyshard.bench.workload.workload import Workload, read_workload, template_folder
+from skyshard.bench.workload.workload import ClassLoad, Open, Phase, Workload, read_workload, template_folder
 from skyshard.host.shipped_data import data_folder
 
 FOLDER = data_folder("queries", "sql")
@@ -45,3 +48,17 @@ def test_a_class_keeps_its_queries_when_another_joins_the_phase() -> None:
     )
     whole = build_schedule(workload, templates, profile, 1)
     assert [p[0] for p in whole] == [p[0] for p in build_schedule(fewer, templates, profile, 1)]
+
+
+@pytest.mark.parametrize(
+    ("rate_per_s", "warm_up", "said"),
+    [(1e-9, 0, "none falls due in 1 s"), (5.0, 50, "fall due, as warm-up, in 1 s"), (5.0, 5, "as warm-up, in 1 s")],
+)
+def test_a_class_that_would_measure_no_query_is_refused(rate_per_s: float, warm_up: int, said: str) -> None:
+    """No query falls due, or all that do are warm-up: the trial would say nothing about the class."""
+    workload, templates, profile = quick()
+    arrivals = Open(loop="open", rate_per_s=rate_per_s, process="poisson" if rate_per_s < 1 else "regular")
+    load = ClassLoad(templates=["object_by_id"], arrivals=arrivals, warm_up=warm_up, duration_s=1.0, class_name="LV")
+    seldom = workload.model_copy(update={"phases": [Phase(name="p", classes=[load])]})
+    with pytest.raises(UserError, match=f"class 'LV' of phase 'p' measures no query: .*{said}"):
+        build_schedule(seldom, templates, profile, 1)
