@@ -6,29 +6,24 @@ answers must be as undisturbed; after another run of the repair the database mus
 
 from __future__ import annotations
 
-import random
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from tests.support.kill_catalog import write_catalog
 from tests.support.killing import digests
-from tests.support.query_driver import STATEMENTS, digest
 from tests.support.replica_faults import FAULTS, damage
+from tests.support.struck_cluster import Blow, StruckCluster
 
 from skyshard.basics.errors import ClusterError
 from skyshard.cluster.cluster import CZAR_NAME
-from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 from skyshard.registry.stored.records import WHOLE
 from skyshard.testbed import Testbed
 
 DATABASE = "mended"
-NODES, REPLICAS = 2, 2
+NODES = 2
 RATE_MB_S = 2.0
 MOST_DAMAGED = 24
 ATTEMPTS = 5
@@ -45,7 +40,7 @@ class RepairKind(StrEnum):
 
 
 @dataclass(slots=True)
-class RepairStrike:
+class RepairStrike(Blow):
     """One round: what was damaged, what was killed when, how far the repair was, and what was wrong."""
 
     kind: RepairKind
@@ -53,34 +48,21 @@ class RepairStrike:
     damaged: int = 0
     bad: int = 0
     """Replicas that ``verify`` found bad."""
-    delay_s: float = 0.0
     still_bad: int = 0
     """After the kill."""
-    ended: str = ""
-    retries: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    leftovers: list[str] = field(default_factory=list)
-    elapsed_s: float = 0.0
 
 
-class RepairRange:
+class RepairRange(StruckCluster):
     """A cluster to shoot at, with a database of two transactions at level 2."""
 
     def __init__(self, folder: Path, *, rows: int, seed: int = 1) -> None:
-        self.folder = folder
-        self.cluster = PrivateCluster(folder / "cluster")
-        self.random = random.Random(seed)
-        self._rows = rows
+        super().__init__(folder, DATABASE, NODES, rows=rows, seed=seed)
         self._one_s = 0.0
 
     def open(self) -> None:
         """Start the cluster, ingest, answer each statement, and see how long a repair takes."""
-        self.cluster.start(NODES)
+        self.fill()
         with Testbed(self.cluster.folder) as testbed:
-            for seed in (1, 2):
-                source = write_catalog(self.folder / str(seed), objects=self._rows, seed=seed, side_deg=4)
-                testbed.ingest(source, database=DATABASE, replicas=REPLICAS)
-            self.truth = self._answers(testbed)
             self.digests = digests(testbed.registry.replicas.all(DATABASE))
         strike = RepairStrike(RepairKind.PROCESS, "")
         self._damage(strike)
@@ -89,10 +71,6 @@ class RepairRange:
         start = time.monotonic()
         assert process.wait() == 0
         self._one_s = (time.monotonic() - start) / strike.bad
-
-    def close(self) -> None:
-        if self.cluster.exists:
-            self.cluster.destroy()
 
     def strike(self, kind: RepairKind) -> RepairStrike:
         """One round."""
@@ -104,33 +82,17 @@ class RepairRange:
         with Testbed(self.cluster.folder) as testbed:
             strike.still_bad = len(testbed.registry.replication.not_good(DATABASE))
             self._aim(strike)
-            self._compare(strike, testbed, "after the kill")
+            self.compare(strike, testbed, "after the kill")
             self._end_repair(strike, testbed)
-            self._compare(strike, testbed, "after the repair")
-            strike.wrong += [f"{one.name}: {one.found}" for one in testbed.verify(DATABASE) if not one.is_good]
+            self.compare(strike, testbed, "after the repair")
+            self.verify(strike, testbed)
             if digests(testbed.registry.replicas.all(DATABASE)) != self.digests:
                 strike.wrong.append("the registry has other digests")
             if not testbed.replicas.status(DATABASE).is_whole:
                 strike.wrong.append("the level is not whole")
-        strike.leftovers = list(self._left())
+        strike.leftovers = list(self.left())
         strike.elapsed_s = time.monotonic() - start
         return strike
-
-    def _answers(self, testbed: Testbed) -> list[str]:
-        return [digest(testbed.query(sql, database=DATABASE).table) for sql in STATEMENTS]
-
-    def _compare(self, strike: RepairStrike, testbed: Testbed, when: str) -> None:
-        try:
-            self._compare_answers(strike, testbed, when)
-        except ClusterError as error:  # one node at least has all of each chunk
-            strike.wrong.append(f"{when}: {error}")
-            for one in testbed.registry.replication.faulty(DATABASE, most=200):
-                strike.wrong.append(f"{one.node}: {one.table} {one.chunk} {one.part} {one.state}: {one.fault}")
-
-    def _compare_answers(self, strike: RepairStrike, testbed: Testbed, when: str) -> None:
-        for number, (got, want) in enumerate(zip(self._answers(testbed), self.truth, strict=True)):
-            if got != want:
-                strike.wrong.append(f"{when}, statement {number}: other rows")
 
     def _damage(self, strike: RepairStrike) -> None:
         """Replicas of which the other node has the same rows; or all that a node has."""
@@ -152,11 +114,7 @@ class RepairRange:
             strike.bad = sum(len(one.faults) for one in testbed.replicas.verify(DATABASE))
 
     def _repair(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "skyshard.cli.app", "replicas", "repair", DATABASE, "--rate", str(RATE_MB_S)]
-        with (self.folder / "repair.log").open("ab") as out:
-            return subprocess.Popen(
-                [*command, "--json", "--cluster", str(self.cluster.folder)], stdout=out, stderr=subprocess.STDOUT
-            )
+        return self.command("replicas", "repair", DATABASE, "--rate", str(RATE_MB_S), "--json")
 
     def _shoot(self, strike: RepairStrike) -> None:
         """Kill at a random instant from when the registry says that the first replica is being made."""
@@ -164,14 +122,7 @@ class RepairRange:
         strike.delay_s = self.random.uniform(0, self._one_s * strike.bad)
         self._wait_until_at_work(process)
         time.sleep(strike.delay_s)
-        if strike.kind is RepairKind.PROCESS:
-            process.kill()
-        else:
-            self.cluster.kill_server(strike.victim)
-        code = process.wait()
-        strike.ended = {0: "done", 1: "something is left", -9: "killed"}.get(code, f"exit {code}")
-        if code not in (0, 1, 3, -9):
-            strike.wrong.append(f"the repair ended with {code}")
+        self.kill(strike, process, "" if strike.kind is RepairKind.PROCESS else strike.victim)
 
     def _aim(self, strike: RepairStrike) -> None:
         """Earlier next time where all was done before the kill, later where nothing was: in the middle is wanted."""
@@ -190,19 +141,10 @@ class RepairRange:
             try:
                 (done,) = testbed.replicas.repair(DATABASE)
             except ClusterError as error:
-                strike.retries.append(str(error))
-                time.sleep(0.2)
+                self.retry(strike, error)
                 continue
             if done.is_done:
                 return
             strike.retries += [f"{what}: {why}" for what, why in done.failed.items()]
             strike.retries += [f"{one.table} {one.chunk} is lost" for one in done.lost]
         strike.wrong.append("the repair does not succeed")
-
-    def _left(self) -> Iterator[str]:
-        cluster = self.cluster
-        yield from (f"left: {path}" for path in (cluster.folder / "staging").glob("*/**"))
-        for server in (CZAR_NAME, *cluster.node_names):
-            yield from (f"left: {path}" for path in cluster.data_dir(server).glob("load-*"))
-            yield from (f"left: {path}" for path in cluster.data_dir(server).glob("*/*.tmp"))
-            yield from (f"left: {path}" for path in cluster.data_dir(server).glob("*/*.TMD"))
