@@ -168,6 +168,29 @@ def test_a_loader_that_lives_on_keeps_the_next_one_out(
     heir.release(database)
 
 
+def test_the_next_loader_waits_for_sessions_that_help(
+    testbed: Testbed, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that helped a loader whose own one is gone keeps the next one out; none begins to help any more."""
+    monkeypatch.setattr(server_sessions, "HOLD_TIMEOUT_S", 0)
+    where = testbed.cluster.endpoint("node1"), str(testbed.cluster.data_dir("node1"))
+    orphan, heir = MariaDBLoader("node1", *where), MariaDBLoader("node1", *where)
+    orphan.hold(database)
+    orphan.make_database(database)
+    still_at_work = "another ingest of .* is still at work"
+    with orphan._sessions.beside(database, server_sessions.SESSIONS - 1):
+        with connect(testbed.cluster.endpoint("node1"), Account.ADMIN) as admin:
+            admin.execute(f"KILL {orphan._sessions._held[database].thread_id}")
+        with pytest.raises(ClusterError, match=still_at_work):
+            heir.hold(database)
+    heir.hold(database)
+    with pytest.raises(ClusterError, match=still_at_work), orphan._sessions.beside(database, 1):
+        pass
+    orphan.release(database)
+    heir.drop_database(database)
+    heir.release(database)
+
+
 def test_a_lost_session_does_not_come_back(testbed: Testbed, database: str) -> None:
     """A loader whose session died with its lock makes nothing any more, though the server answers others."""
     loader = MariaDBLoader("node1", testbed.cluster.endpoint("node1"), str(testbed.cluster.data_dir("node1")))

@@ -118,7 +118,8 @@ class MariaDBLoader:
 
     def build(self, order: BuildOrder) -> list[BuiltTable]:
         with self._sessions.changing(order.database) as connection:
-            return TableBuilder(self._node, self._data, connection).build(order)
+            beside = partial(self._sessions.beside, order.database)
+            return TableBuilder(self._node, self._data, connection, beside).build(order)
 
     def make_merge_tables(self, order: MergeTableOrder) -> None:
         with self._sessions.changing(order.database) as connection:

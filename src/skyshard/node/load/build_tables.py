@@ -18,10 +18,11 @@ from skyshard.catalog.engines import MYISAM
 from skyshard.db.connection import Connection, quote_name
 from skyshard.db.driver_errors import is_gone
 from skyshard.host.disk_space import require_room
-from skyshard.node.load.converted_images import convert_images, copy_rows, kept_rows, loading
+from skyshard.node.load.converted_images import convert_images, copy_rows, kept_rows, loading, require_images_room
 from skyshard.node.load.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled, refuse_repeated
 from skyshard.node.load.image_files import EmptyTable, copy_data, copy_index, data_digest, write_image, write_index
 from skyshard.node.load.load_data import load_data
+from skyshard.node.load.side_by_side import OpenBeside, make_side_by_side
 from skyshard.node.messages import BuildOrder, BuiltTable, BundleSlice, Loader, MadeFiles, TableBuild
 from skyshard.node.read.byte_batches import by_bytes
 from skyshard.node.read.record_groups import mapped_records, record_groups
@@ -48,12 +49,14 @@ class _Filled:
 
 
 class TableBuilder:
-    """Builds the tables of orders through one session, which is in their database."""
+    """Builds the tables of orders through a session that is in their database, and further ones where it is faster."""
 
-    def __init__(self, node: str, data: ServerFiles, connection: Connection) -> None:
+    def __init__(self, node: str, data: ServerFiles, connection: Connection, beside: OpenBeside | None = None) -> None:
+        """``beside`` opens further sessions, which are in the same database; None: one makes all tables."""
         self._node = node
         self._data = data
         self._connection = connection
+        self._beside = beside
 
     def build(self, order: BuildOrder) -> list[BuiltTable]:
         """See ``node_loader.NodeLoader.build``."""
@@ -100,21 +103,28 @@ class TableBuilder:
             builds = tuple(map(partial(self._with_slices, order), order.builds))
             return self._install_images(replace(order, builds=builds))
         if order.loader is Loader.IMAGE:
-            convert_images(self._connection, self._data, order)
-        else:
-            self._load(order)
-        if order.engine == ARIA and names:  # of tables that are not transactional it keeps pages back until then
-            self._connection.execute("FLUSH TABLES " + ", ".join(map(quote_name, names)))
-        return list(map(_Filled, table_digests(self._connection, self._data, order.database, order.table, names)))
+            require_images_room(self._data, order)
+        return make_side_by_side(order, self._connection, self._beside, self._by_statements)
 
-    def _load(self, order: BuildOrder) -> None:
+    def _by_statements(self, connection: Connection, order: BuildOrder) -> list[_Filled]:
+        """Have the server make the tables of an order, and read them back."""
+        if order.loader is Loader.IMAGE:
+            convert_images(connection, self._data, order)
+        else:
+            self._load(connection, order)
+        names = [build.name for build in order.builds]
+        if order.engine == ARIA and names:  # of tables that are not transactional it keeps pages back until then
+            connection.execute("FLUSH TABLES " + ", ".join(map(quote_name, names)))
+        return list(map(_Filled, table_digests(connection, self._data, order.database, order.table, names)))
+
+    def _load(self, connection: Connection, order: BuildOrder) -> None:
         """Make the tables of an order by statements that load them: what is merged, or text."""
         for build in order.builds:
-            self._connection.execute(build.create)
+            connection.execute(build.create)
             if build.merged:
-                copy_rows(self._connection, order, build.name, kept_rows(build))
-            with loading(self._connection, order, has_order=False):
-                load_data(self._connection, self._data, order.database, order.table, build)
+                copy_rows(connection, order, build.name, kept_rows(build))
+            with loading(connection, order, has_order=False):
+                load_data(connection, self._data, order.database, order.table, build)
 
     def _with_slices(self, order: BuildOrder, build: TableBuild) -> TableBuild:
         """The build with what it takes of the data files of the tables that it merges as slices."""

@@ -28,10 +28,15 @@ _ROOM_A_BYTE = 4
 """Bytes that a byte of rows takes while its table is made: the image, the table, its indexes, and what sorts them."""
 
 
+def require_images_room(data: ServerFiles, order: BuildOrder) -> None:
+    """Refuse an order whose tables, made from images, the disk does not hold."""
+    length = RecordLayout.of(order.table).length
+    require_room(data.path, _ROOM_A_BYTE * length * sum(build.rows for build in order.builds))
+
+
 def convert_images(connection: Connection, data: ServerFiles, order: BuildOrder) -> None:
     """Make the tables of an order, in the session's database, from its images or from the tables that they merge."""
     layout = RecordLayout.of(order.table)
-    require_room(data.path, _ROOM_A_BYTE * layout.length * sum(build.rows for build in order.builds))
     with scratch_table(connection, data, order.table) as scratch:
         scratch.close(connection)
         empty = EmptyTable.of(scratch.data)

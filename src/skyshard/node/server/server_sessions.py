@@ -1,7 +1,9 @@
 """Sessions on one server: one for each call, and those that hold a database against other loaders.
 
 A loader that holds a database changes it through one session, which has a lock: the loader of an ingest that was
-killed, and does not know it yet, keeps the next one waiting until its process is gone, and cannot come in later.
+killed, and does not know it yet, keeps the next one waiting until its process is gone, and cannot come in later. The
+sessions that help the one which holds have a lock each, for as long as they are at work: who comes next waits for them
+too, and a session that begins to help sees first that the one which holds is still its own.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from skyshard.host.disk_space import require_room
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
 HOLD_TIMEOUT_S = 30
+SESSIONS = 6
+"""Sessions that may change a database at once, the one that holds it among them."""
 OpenSession = Callable[[], AbstractContextManager[Connection]]
 """Opens a session in a database, allowed to flush."""
 
@@ -37,18 +41,32 @@ class ServerSessions:
         require_room(self._data, 0)
         self.release(database)
         connection = self._connect()
-        with self._pulse.watch(connection):
-            stay_open(connection)
-            name = lock_name(key_in(self._data), f"load {database}")
-            is_ours = connection.value("SELECT GET_LOCK(%s, %s)", [name, HOLD_TIMEOUT_S]) == 1
-        if not is_ours:
+        try:
+            with self._pulse.watch(connection):
+                stay_open(connection)
+                self._lock(connection, database)
+                for number in range(1, SESSIONS):  # those that helped the one before: none begins any more
+                    self._lock(connection, database, number)
+                    connection.execute("DO RELEASE_LOCK(%s)", [self._lock_name(database, number)])
+        except BaseException:
             connection.close()
-            raise ClusterError(
-                f"node '{self._node}': another ingest of '{database}' is still at work",
-                remedy="wait for it to end, then run the ingest again",
-                retryable=True,
-            )
+            raise
         self._held[database] = connection
+
+    def _lock(self, connection: Connection, database: str, number: int = 0) -> None:
+        """Lock a database against other loaders, or one of the places of sessions that help."""
+        if connection.value("SELECT GET_LOCK(%s, %s)", [self._lock_name(database, number), HOLD_TIMEOUT_S]) != 1:
+            raise self._is_held(database)
+
+    def _lock_name(self, database: str, number: int = 0) -> str:
+        return lock_name(key_in(self._data), f"load {database}{f' {number}' if number else ''}")
+
+    def _is_held(self, database: str) -> ClusterError:
+        return ClusterError(
+            f"node '{self._node}': another ingest of '{database}' is still at work",
+            remedy="wait for it to end, then run the ingest again",
+            retryable=True,
+        )
 
     def release(self, database: str) -> None:
         """End the session that holds a database, if one does."""
@@ -77,6 +95,17 @@ class ServerSessions:
             if inside:
                 held.execute(f"USE {quote_name(database)}")
             yield held
+
+    @contextmanager
+    def beside(self, database: str, number: int) -> Iterator[Connection]:
+        """A further session in a database, number 1 to ``SESSIONS`` - 1, while the one that changes it is at work."""
+        held = self._held.get(database)
+        with self.reading(database) as connection:
+            if held is not None:
+                self._lock(connection, database, number)
+                if connection.value("SELECT IS_USED_LOCK(%s)", [self._lock_name(database)]) != held.thread_id:
+                    raise self._is_held(database)
+            yield connection
 
     def _connect(self, database: str = "") -> Connection:
         made = connect(self._endpoint, Account.LOADER, database, connect_timeout_s=self._pulse.connect_timeout_s)
