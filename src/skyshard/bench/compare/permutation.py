@@ -45,14 +45,20 @@ def joint_p(values: Values, new_count: int, random: np.random.Generator) -> Valu
     """
     if not len(values):
         return np.empty(0)
-    deals = _deals(values.shape[1], new_count, random)
-    statistics = _statistics(values, deals)
+    return step_down(_statistics(values, _deals(values.shape[1], new_count, random)))
+
+
+def step_down(statistics: Values) -> Values:
+    """Corrected p of tests from their statistics under each deal, float64[tests, deals]; the first is as it was.
+
+    A test whose first statistic is -inf tells nothing: its p is 1.
+    """
     observed = statistics[:, 0]
     order = np.argsort(-observed, kind="stable")
     maxima = np.maximum.accumulate(statistics[order][::-1], axis=0)[::-1]
     slack = 1e-9 * np.maximum(1.0, observed[order])[:, None]
     raw = (maxima >= observed[order][:, None] - slack).mean(axis=1)
-    adjusted = np.empty(len(values))
+    adjusted = np.empty(len(statistics))
     adjusted[order] = np.maximum.accumulate(raw)
     adjusted[~np.isfinite(observed)] = 1.0
     return adjusted

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import factorial
 from statistics import median
 
 import numpy as np
@@ -15,14 +14,17 @@ from skyshard.bench.experiment.cell_fit import CellFit, fit_cells
 from skyshard.bench.experiment.cells import CELL, DEFAULTS, Cell, Design
 from skyshard.bench.experiment.conclusions import class_sentence, conclusion, listed, widest_end
 from skyshard.bench.experiment.contrasts import Contrast, contrasts_of
+from skyshard.bench.experiment.deals import deal_trials
 from skyshard.bench.experiment.effects import (
-    ALPHA,
+    EXACT_ALPHA,
+    MOST_BLOCKS,
     Estimate,
     PhaseClass,
     best_cells,
     blocks_needed,
     by_median,
     estimate_all,
+    orders,
 )
 from skyshard.bench.experiment.experiment_file import ExperimentFile
 from skyshard.bench.experiment.experiment_result import (
@@ -30,6 +32,7 @@ from skyshard.bench.experiment.experiment_result import (
     CellResult,
     ClassResult,
     Effect,
+    ExactTest,
     ExperimentResult,
     class_text,
 )
@@ -63,7 +66,8 @@ class Collected:
 def analyse(found: Collected) -> ExperimentResult:
     """The result: effects, cells, classes, sentences."""
     fits = _fits(found.trials)
-    estimates = estimate_all(fits, {key: _contrasts(found.design, fit) for key, fit in fits.items()})
+    deals = deal_trials(sorted({trial for fit in fits.values() for trial in fit.trials}))
+    estimates = estimate_all(fits, {key: _contrasts(found.design, fit) for key, fit in fits.items()}, deals)
     effects = [_effect(one) for one in estimates]
     pairs = sum(len(fit.cells) * (len(fit.cells) - 1) // 2 for fit in fits.values())
     moved = {one.key for one in effects if one.is_shown}
@@ -81,6 +85,7 @@ def analyse(found: Collected) -> ExperimentResult:
         servers=servers_of_cells((trial.cell, trial.servers) for trial in found.trials),
         conclusion=conclusion(found.design.factors, cells, classes, effects), cautions=_cautions(found, effects),
         visits=list(found.visits),
+        exact_test=ExactTest(deals=len(deals.dealt), possible=str(deals.possible), smallest_p=deals.smallest_p),
     )  # fmt: skip
 
 
@@ -224,7 +229,7 @@ def _cautions(found: Collected, effects: Sequence[Effect]) -> list[str]:
     unjudged = [name for name in found.design.factors if name not in judged]
     if judged and unjudged:
         cautions.append(f"No class was answered at two levels of {listed(unjudged)}: nothing is said of it.")
-    if any(one.is_shown for one in effects) and (said := _few_deals(found)):
+    if said := _few_deals(found):
         cautions.append(said)
     missing = len(found.order) - len(found.trials)
     if missing:
@@ -245,17 +250,14 @@ def _cautions(found: Collected, effects: Sequence[Effect]) -> list[str]:
 
 
 def _few_deals(found: Collected) -> str:
-    """What an exact test could tell of so few trials; empty where it could tell an effect as small as is shown.
-
-    Equal cells come in one order in all blocks once in ``cells! ** (blocks - 1)`` experiments.
-    """
+    """Why so few trials cannot show anything, whatever they are; empty where they can."""
     cells, blocks = len(found.design.cells), len({trial.block for trial in found.order})
-    ways = factorial(cells) ** (blocks - 1)
-    if ways * ALPHA >= 1:
+    if min(cells, blocks) < 2 or orders(cells, blocks) * EXACT_ALPHA > 1:
         return ""
+    enough = next(count for count in range(blocks, MOST_BLOCKS) if orders(cells, count) * EXACT_ALPHA > 1)
     return (
-        f"{cells} cells in {blocks} blocks: equal ones come in one order in all blocks once in {ways} experiments. "
-        "That more is shown rests on the spread of trials being normal; run more trials."
+        f"{cells} cells in {blocks} blocks: equal ones come in one order in all blocks once in {orders(cells, blocks)} "
+        f"experiments, so nothing can be shown. Run {enough} trials or more."
     )
 
 

@@ -31,6 +31,12 @@ class CellFit:
     """Standard deviation of what is left: of one trial's logarithm, without the drift of blocks."""
     freedom: int
     """Degrees of freedom of the spread; 0 with a single block."""
+    trials: list[tuple[int, int]]
+    """Block and cell of each trial, as they were given."""
+    logs: Values
+    """Logarithm of each trial's median."""
+    model: Values
+    """float64[trials, cells + blocks - 1]: what cells and blocks give each trial."""
 
     def estimate(self, weights: Values) -> tuple[float, float]:
         """A weighted sum of the means, and its standard error."""
@@ -58,10 +64,15 @@ def fit_cells(blocks: Sequence[int], cells: Sequence[int], logs: Sequence[float]
     rank = int(np.linalg.matrix_rank(model))
     if rank < model.shape[1]:
         return None
-    found, *_ = np.linalg.lstsq(model, np.asarray(logs, float), rcond=None)
-    left = np.asarray(logs, float) - model @ found
+    values = np.asarray(logs, float)
+    found, *_ = np.linalg.lstsq(model, values, rcond=None)
+    left = values - model @ found
     freedom = rows - rank
     spread = max(LEAST_SPREAD, float(np.sqrt(left @ left / freedom))) if freedom else float("nan")
     covariance = np.linalg.inv(model.T @ model)[: len(cell_names), : len(cell_names)]
     means = np.asarray(found[: len(cell_names)], np.float64)
-    return CellFit(list(map(int, cell_names)), means, np.asarray(covariance, np.float64), spread, freedom)
+    trials = list(zip(map(int, blocks), map(int, cells), strict=True))
+    return CellFit(
+        list(map(int, cell_names)), means, np.asarray(covariance, np.float64), spread, freedom,
+        trials, values, model,
+    )  # fmt: skip

@@ -32,7 +32,7 @@ class Effect(Strict):
     """The interval excludes 1 exactly where the effect is shown; None with a single block."""
     high: float | None
     p: float
-    """Holm's, over all effects of the experiment."""
+    """Corrected for all effects of the experiment: the exact test's."""
     is_shown: bool
 
     @property
@@ -108,6 +108,32 @@ class ClassResult(Strict):
         return class_text(self.phase, self.class_name)
 
 
+class ExactTest(Strict):
+    """How trials were dealt out anew to the cells of their blocks."""
+
+    deals: int
+    """Ways that were tried, the one that was among them."""
+    possible: str
+    """Ways that there are: a whole number of any length."""
+    smallest_p: float
+    """No p of these trials is below it."""
+
+    @property
+    def sentence(self) -> str:
+        """What was tried and what it can tell."""
+        tried = f"all {self.deals:,}" if str(self.deals) == self.possible else f"{self.deals:,}, drawn at random,"
+        return f"{tried} of the {_ways(self.possible)} ways were tried; no p can be below {self.smallest_p:.2g}"
+
+
+def _ways(possible: str) -> str:
+    """A number of ways, readable at any length.
+
+    >>> _ways("13824"), _ways("9" + "0" * 40)
+    ('13,824', '9 × 10^40')
+    """
+    return f"{int(possible):,}" if len(possible) < 10 else f"{possible[0]} × 10^{len(possible) - 1}"
+
+
 class ExperimentResult(Strict):
     """An experiment: ``experiment.json``."""
 
@@ -142,6 +168,8 @@ class ExperimentResult(Strict):
     conclusion: str
     """One paragraph."""
     cautions: list[str]
+    exact_test: ExactTest | None = None
+    """None in results of earlier releases, which were judged by Student's t alone."""
     visits: list[CellVisits] = Field(default_factory=list)
     """Of an experiment of visits: levels, slopes, plateaus of each cell."""
 
