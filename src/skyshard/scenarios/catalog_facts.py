@@ -68,6 +68,7 @@ def describe_catalog(testbed: Testbed, catalog: Catalog) -> dict[str, object]:
         "family": catalog.layout.striping.family,
         "engine": catalog.layout.engine,
         "storage": catalog.layout.storage.named,
+        "loader": testbed.registry.databases.loaders(catalog.database),
         "replicas": catalog.layout.replicas,
         "nodes": len(catalog.nodes),
         "rows": {name: table.rows for name, table in catalog.tables.items()},

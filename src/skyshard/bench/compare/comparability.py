@@ -7,6 +7,7 @@ refused in ``comparison``, unless ``--anyway`` is given.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
@@ -62,6 +63,14 @@ def _variables(manifest: TrialManifest) -> object:
     return {k: v for k, v in variables.items() if k != "version"} if isinstance(variables, Mapping) else ""
 
 
+def _scenario(manifest: TrialManifest) -> object:
+    """A scenario by name and content: a file may have been changed and have its name still."""
+    if manifest.scenario is None:
+        return "none"
+    content = manifest.scenario.model_dump_json().encode()
+    return f"{manifest.scenario.name} ({hashlib.sha256(content).hexdigest()[:8]})"
+
+
 def _server_version(manifest: TrialManifest) -> object:
     if manifest.servers:
         return " and ".join(sorted({server.version for server in manifest.servers.values()}))
@@ -81,26 +90,73 @@ BREAKING: dict[str, Fact] = {
     "nodes": _catalog("nodes"),
     "engine": _catalog("engine"),
     "storage": _catalog("storage"),
+    "chunks": _catalog("chunks"),
+    "bytes of a row": _catalog("row_bytes"),
+    "loader": _catalog("loader"),
     "target": lambda m: m.target,
+    "backend": _of_target("backend"),
+    "engine of the target": _of_target("engine"),
+    "nodes of the target": _of_target("nodes"),
+    "upsert": _of_target("upsert"),
+    "pixels": _of_target("pixels"),
+    "partition of visits": _of_target("partition"),
+    "form of answers": _of_target("format"),
+    "scheduler": _of_target("scheduler"),
+    "partitions": _of_target("partitions"),
+    "rows of a partition": _of_target("partition_rows"),
+    "margin": _of_target("margin_arcsec"),
     "way of scanning": _of_target("scan"),
     "scan threads": _of_target("scan_threads"),
     "caches before queries": lambda m: m.target_facts.get(CACHE, "warm"),
-    "scenario": lambda m: m.scenario.name if m.scenario else "none",
+    "way of emptying caches": _of_target("made_cold_by"),
+    "scenario": _scenario,
+    "driver": lambda m: ", ".join(str(m.driver[name]) for name in ("runtime", "processes") if name in m.driver),
     OF_ONE_SERVER: _variables,
     "processor": lambda m: f"{m.environment.cpu_model}, {m.environment.cores} cores",
     "memory": lambda m: round(m.environment.memory_bytes / 2**30),
     "machines of nodes": lambda m: {name: one.hardware for name, one in m.environment.nodes.items()},
     "stopped early": lambda m: m.is_partial,
 }
-NOT_ALWAYS_KNOWN = (
-    "profile", "fraction", "way of shrinking", "storage", "way of scanning", "scan threads",
-)  # fmt: skip
-"""Facts that a trial lacks whose sky was removed, or of an earlier release: those that know them are compared."""
+NOT_ALWAYS_KNOWN = frozenset(BREAKING) - {
+    "workload digest", "data digest", "rows", "layout family", "replicas", "nodes", "engine", "target", "scenario",
+    "caches before queries", OF_ONE_SERVER, "processor", "memory", "machines of nodes", "stopped early",
+} | {"version of the target", "packages of the target"}  # fmt: skip
+"""Facts that a trial lacks whose sky was removed, or of an earlier release, or of a target that has no such thing:
+those that know them are compared."""
+NOT_COMPARED: dict[str, str] = {
+    "version": "the form of the file",
+    "label": "names a side",
+    "started": "the time of the trial: machine readings say what it does",
+    "stopped": "the time of the trial",
+    "workload": "its digest is compared",
+    "templates": "are in the digest of the workload",
+    "database": "a name",
+    "oracle": "answers are checked after they were timed",
+    "known_answers": "answers are checked after they were timed",
+    "ingest": "what was measured",
+    "machine": "readings are compared as times (machine_noise)",
+    "catalog.database": "a name",
+    "catalog.source": "a place; the data digest is compared",
+    "catalog.sizes": "what was measured",
+    "catalog.made.recipe": "the data digest is compared",
+    "catalog.made.seed": "the data digest is compared",
+    "catalog.made.share_of_profile": "rows are compared",
+    "target_facts.variables": "those of all servers are compared; these only where a trial lacks them",
+    "target_facts.url": "a place",
+    "target_facts.import_s": "what was measured",
+    "driver.target": "a place; the target is compared",
+    "driver.resumed": "lists of visits are compared by the workload",
+    "driver.stores_found_done": "what was measured",
+    "driver.tiles_given_up": "what was measured",
+}
+"""Fields of a manifest that may differ, and why; a test checks that every other one is compared."""
 SEEDS = "seed"
 CHANGED: dict[str, Fact] = {
     "Skyshard": lambda m: m.environment.skyshard,
     "revision": lambda m: m.environment.revision,
     "server version": _server_version,
+    "version of the target": _of_target("version"),
+    "packages of the target": _of_target("packages"),
     "Python": lambda m: m.environment.python,
     "packages": lambda m: m.environment.packages,
     "kernel": lambda m: m.environment.kernel,

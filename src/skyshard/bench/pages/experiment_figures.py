@@ -93,8 +93,8 @@ def _ratio_axis(axes: Axes, limit: float, is_wide: bool) -> None:
 
 
 def cells_figure(cells: Sequence[CellResult], classes: Sequence[ClassResult]) -> Picture:
-    """Each cell's median of each class; the darker, the slower against the class's fastest cell."""
-    description = "Median of each class in each cell; darker is slower against the fastest cell of the class"
+    """Each cell's median of each class; the stronger its colour, the slower against the class's fastest cell."""
+    description = "Median of each class in each cell; a stronger colour is slower against the fastest cell of the class"
     return picture("cells", description, lambda width: _cells(cells, classes, width))
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from tests.support.bench_trials import made_manifest, made_workload
+from pathlib import Path
 
-from skyshard.bench.compare.comparability import Weight, differences
+import pytest
+from tests.support.bench_trials import made_manifest, made_workload
+from tests.support.full_manifest import changed_at, full_manifest, leaves, scenario
+
+from skyshard.bench.compare.comparability import NOT_COMPARED, Weight, differences
 from skyshard.bench.record.environment import NodeMachine
 from skyshard.bench.record.trial_manifest import TrialManifest
 
+ROOT = Path(__file__).parents[4]
 BASE = made_manifest(made_workload())
 
 
@@ -87,3 +92,42 @@ def test_the_trials_of_a_side_may_have_several_seeds_if_both_sides_have_them() -
     one, two = (BASE.model_copy(update={"seed": seed}) for seed in (1, 2))
     assert differences([one, two], [two, one]) == []
     assert [(part.what, part.new, part.old) for part in differences([one, two], [one])] == [("seed", ["1", "2"], ["1"])]
+
+
+FULL = full_manifest()
+
+
+@pytest.mark.parametrize("path", leaves(FULL))
+def test_every_fact_is_compared_or_named_as_one_that_is_not(path: str) -> None:
+    """A field that is added to the manifest needs a place among one or the other."""
+    assert differences([FULL], [FULL]) == []
+    found = [one.what for one in differences([changed_at(FULL, path)], [FULL])]
+    assert bool(found) == (path not in NOT_COMPARED), found
+
+
+def test_what_is_not_compared_is_in_a_manifest() -> None:
+    """No reason is kept for a field that is gone."""
+    assert set(NOT_COMPARED) <= set(leaves(FULL))
+
+
+@pytest.mark.parametrize("folder", ["docs/examples/kpm-50", "tests/frozen/0.1.0/trial", "tests/frozen/0.1.0/trial2"])
+def test_real_manifests_have_no_fact_that_is_not_looked_at(folder: str) -> None:
+    """What is open in the model, as a catalog's facts are, holds the keys of the manifest above, and no others."""
+    found = TrialManifest.model_validate_json((ROOT / folder / "manifest.json").read_bytes())
+    assert set(leaves(found)) <= set(leaves(FULL))
+
+
+def test_the_loader_is_listed_where_it_differs() -> None:
+    """Tables that LOAD DATA has filled may be larger; a trial of an earlier release does not know its loader."""
+    other = FULL.model_copy(update={"catalog": {**FULL.catalog, "loader": {"Object": "load-data"}}})
+    (found,) = differences([other], [FULL])
+    assert (found.what, found.weight) == ("loader", Weight.BREAKS)
+    assert (found.new, found.old) == (["Object load-data"], ["Object image"])
+    before = FULL.model_copy(update={"catalog": {k: v for k, v in FULL.catalog.items() if k != "loader"}})
+    assert differences([before], [FULL]) == []
+
+
+def test_a_scenario_that_was_changed_under_its_name_is_another_one() -> None:
+    """Its content counts."""
+    found = differences([FULL.model_copy(update={"scenario": scenario("two")})], [FULL])
+    assert [one.what for one in found] == ["scenario"]
