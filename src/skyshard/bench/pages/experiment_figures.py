@@ -92,6 +92,10 @@ def _ratio_axis(axes: Axes, limit: float, is_wide: bool) -> None:
     )
 
 
+LABEL_LETTERS = 46
+"""Of a cell's label on the wide picture."""
+
+
 def cells_figure(cells: Sequence[CellResult], classes: Sequence[ClassResult]) -> Picture:
     """Each cell's median of each class; the stronger its colour, the slower against the class's fastest cell."""
     description = "Median of each class in each cell; a stronger colour is slower against the fastest cell of the class"
@@ -101,7 +105,7 @@ def cells_figure(cells: Sequence[CellResult], classes: Sequence[ClassResult]) ->
 def _cells(cells: Sequence[CellResult], classes: Sequence[ClassResult], width: int) -> Figure:
     is_wide = width == WIDE
     row, size = (24, 9.5) if is_wide else (20, 8)
-    left = min(300.0, 14 + 6.1 * max(len(cell.label) for cell in cells)) if is_wide else 44.0
+    left = min(300.0, 14 + 6.1 * max(len(cell.label) + 4 for cell in cells)) if is_wide else 44.0
     is_flat = is_wide and (width - left) / len(classes) >= 74
     above = 40 if is_flat else 128
     height = above + row * len(cells) + 8
@@ -117,12 +121,17 @@ def _cells(cells: Sequence[CellResult], classes: Sequence[ClassResult], width: i
         axes.text(column + 0.5, -0.2, words, color=MUTED, fontsize=size, clip_on=False, rotation=turned, ha="center",
                   va="bottom")  # fmt: skip
     for number, cell in enumerate(cells):
-        label = (cell.label if len(cell.label) <= 46 else f"{cell.label[:45]}…") if is_wide else f"{cell.number}"
+        label = _cut(f"{cell.number}: {cell.label}") if is_wide else f"{cell.number}"
         axes.text(-6 / (width - left - 4) * len(classes), number + 0.5, label, color=INK, fontsize=size, ha="right",
                   va="center", clip_on=False)  # fmt: skip
         for column, one in enumerate(classes):
             _tile(axes, cells, cell, one, (column, number), worst, size if is_flat else 0)
     return figure
+
+
+def _cut(label: str) -> str:
+    """A label as far as there is room; the number before it tells the cells apart."""
+    return label if len(label) <= LABEL_LETTERS else f"{label[: LABEL_LETTERS - 1]}…"
 
 
 def _tile(
