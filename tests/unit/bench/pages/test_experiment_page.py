@@ -13,7 +13,7 @@ from tests.support.made_experiments import made_trials, written
 from skyshard.bench.experiment.analyse import analyse
 from skyshard.bench.experiment.experiment_result import ExperimentResult
 from skyshard.bench.experiment.server_numbers import CellServer
-from skyshard.bench.pages.experiment_page import server_rows, write_experiment
+from skyshard.bench.pages.experiment_page import p_text, server_rows, write_experiment
 from skyshard.bench.record.server_work import Attribution
 from skyshard.catalog.strict_files import read_written
 
@@ -35,7 +35,11 @@ def test_the_page_the_text_and_the_numbers_agree(result: ExperimentResult, tmp_p
     text = page.read_text()
     assert "MyISAM is fastest for LV (alone)" in text
     assert "MyISAM is fastest for LV (alone)" in page.with_suffix(".md").read_text()
-    assert "< 0.001" in page.with_suffix(".md").read_text().replace(r"\<", "<")
+    (shown,) = (one for one in result.effects if one.is_shown)
+    assert p_text(shown.p) in page.with_suffix(".md").read_text()
+    assert result.exact_test is not None
+    assert shown.p >= result.exact_test.smallest_p
+    assert f"all {result.exact_test.deals:,} of the {result.exact_test.deals:,} ways were tried" in text
     assert not re.search(r"https?://(?!www\.w3\.org)", text)
     assert "<b>odd" not in text
     assert json.loads(page.with_suffix(".json").read_text())["version"] == 1
@@ -67,7 +71,7 @@ def test_what_classes_cost_servers_is_a_table(result: ExperimentResult, tmp_path
 
 def test_named_cells_say_what_they_are(tmp_path: Path) -> None:
     """A name alone tells a reader nothing; one effect is shown, not are."""
-    text = "cells:\n  small: {nodes: 1, engine: Aria}\n  large: {nodes: 2, scan_threads: 2}\ntrials: 4\n"
+    text = "cells:\n  small: {nodes: 1, engine: Aria}\n  large: {nodes: 2, scan_threads: 2}\ntrials: 6\n"
     random = np.random.default_rng(3)
     classes = {"LV": lambda levels: 2.0 * (levels["nodes"] == 2)}
     result = analyse(made_trials(written(tmp_path, text), classes, noise=lambda: float(random.normal(0, 0.02))))
