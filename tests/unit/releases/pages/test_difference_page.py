@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 from tests.support.differences import column_of, difference_of, table_of
@@ -25,6 +26,11 @@ def changed() -> DatabaseDifference:
     )
 
 
+@cache
+def changed_page() -> str:
+    return html(changed())
+
+
 def test_equal_databases_are_said_to_be_equal() -> None:
     """And a page without a map or a table of columns."""
     equal = difference_of(table_of("Object", matched=10, columns=[column_of("ra", 10, 10)]))
@@ -34,7 +40,7 @@ def test_equal_databases_are_said_to_be_equal() -> None:
 
 def test_a_changed_column_is_named_with_its_share_and_escaped() -> None:
     """Names are people's texts; 4 of 10 rows are equal."""
-    page = html(changed())
+    page = changed_page()
     assert "r_<wbr>&lt;b&gt;flux" in page
     assert "<b>flux" not in page
     assert "40 %" in page
@@ -43,7 +49,7 @@ def test_a_changed_column_is_named_with_its_share_and_escaped() -> None:
 
 def test_the_sky_is_shown_for_what_changed_only() -> None:
     """Lost and changed rows have a map, new ones, of which there are none, have not."""
-    titles = re.findall(r"<title>(The occupied part[^<]*)</title>", html(changed()))
+    titles = re.findall(r"<title>(The occupied part[^<]*)</title>", changed_page())
     assert titles == ["The occupied part of the sky: matched rows that changed; old rows lost"] * 2
 
 
