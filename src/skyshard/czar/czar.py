@@ -44,6 +44,7 @@ from skyshard.czar.run.query_events import slow_limit, tell_ended, tell_failed, 
 from skyshard.czar.run.result_types import result_types
 from skyshard.czar.run.scratch_tables import query_name
 from skyshard.czar.run.stored_result import in_words
+from skyshard.czar.run.syntax_check import enter_scratch, require_syntax
 from skyshard.czar.run.visible_stores import seeing
 from skyshard.czar.scan.left_tables import LeftTables
 from skyshard.czar.scan.query_worker import QueryWorker
@@ -129,7 +130,7 @@ class Czar:
         self._source = source
         self._events = events
         self._slow_s = slow_limit()
-        self._sessions = Sessions(czar, silence_s=silence_s, events=events)
+        self._sessions = Sessions(czar, silence_s=silence_s, opened=enter_scratch, events=events)
         workers = {name: worker_of(node) for name, node in nodes.items()}
         pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
         self._node_workers = NodeWorkers(workers, pool, throttle, events, left=left)
@@ -138,7 +139,9 @@ class Czar:
         self._carry_out = CarryOut(
             self._sessions, self._node_workers, czar_dir, text_rows, is_short, take_doubt, pair_rows, self._columns
         )
-        self._planner = StatementPlanner(source, partial(result_types, self._sessions), gather_limit_bytes)
+        self._planner = StatementPlanner(
+            source, partial(result_types, self._sessions), gather_limit_bytes, partial(require_syntax, self._sessions)
+        )
         self._lock = threading.Lock()
         self._is_swept = False
         self._beats = CzarBeats(beats, self._meanwhile)

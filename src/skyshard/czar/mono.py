@@ -24,6 +24,7 @@ from skyshard.czar.result.answer import QueryResult, QueryStats
 from skyshard.czar.result.typed_results import loosened, read_types
 from skyshard.czar.run.scratch_tables import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.run.stored_result import in_words, store_result
+from skyshard.czar.run.syntax_check import enter_scratch, require_syntax
 from skyshard.czar.show_catalog import show
 from skyshard.czar.sql.deep_nesting import with_room
 from skyshard.czar.sql.dialect import render
@@ -50,7 +51,7 @@ class MonoTarget:
 
     def __init__(self, source: CatalogSource | CatalogCache, endpoint: Endpoint, data_dir: Path | str) -> None:
         self._source = source
-        self._sessions = Sessions(endpoint)
+        self._sessions = Sessions(endpoint, opened=enter_scratch)
         self._data_dir = Path(data_dir)
         self._is_swept = False
 
@@ -82,6 +83,7 @@ class MonoTarget:
         statement = parse_statement(sql)
         if isinstance(statement, ShowStatement):
             return statement
+        require_syntax(self._sessions, sql)
         bound = rewrite(bind(statement, self._now().catalog, database))
         columns, text = result_names(bound), render(single_rows(bound).tree)
         asked = Asked(text, len(columns), *loose_columns(bound, len(columns)))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from sqlglot import exp
+from sqlglot.dialects.mysql import MySQL
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.mysql import MySQLParser
 from sqlglot.tokenizer_core import Token, TokenType
@@ -31,7 +32,7 @@ class _AdqlLexer(Lexer):
     STRING_ESCAPES: ClassVar[list[str]] = ["'"]
     COMMENTS: ClassVar[list[Any]] = ["--"]
     KEYWORDS: ClassVar[dict[str, TokenType]] = {
-        **Lexer.KEYWORDS, "TOP": TokenType.TOP, "ILIKE": TokenType.ILIKE, "EXCEPT": TokenType.EXCEPT,
+        **MySQL.Tokenizer.KEYWORDS, "TOP": TokenType.TOP, "ILIKE": TokenType.ILIKE, "EXCEPT": TokenType.EXCEPT,
         "INTERSECT": TokenType.INTERSECT,
     }  # fmt: skip
 

@@ -43,6 +43,8 @@ from skyshard.rowimage.sqltype import TypeClass
 
 AskTypes = Callable[[QueryPlan, str], tuple[TypedColumn, ...]]
 """A plan and its statement as one server would run it → the types of the result's columns."""
+CheckSyntax = Callable[[str], None]
+"""Raises a UserError for the text of a SELECT that is none as MariaDB reads it."""
 
 
 class KnownTypes:
@@ -67,10 +69,20 @@ class KnownTypes:
 
 
 class StatementPlanner:
-    """Plans statements over a source; ``ask_types`` asks the czar's server for the types of a plan's result."""
+    """Plans statements over a source; ``ask_types`` asks the czar's server for the types of a plan's result.
 
-    def __init__(self, source: CatalogSource | CatalogCache, ask_types: AskTypes, limit_bytes: int) -> None:
+    ``check_syntax``: of the first statement of each shape.
+    """
+
+    def __init__(
+        self,
+        source: CatalogSource | CatalogCache,
+        ask_types: AskTypes,
+        limit_bytes: int,
+        check_syntax: CheckSyntax = lambda _: None,
+    ) -> None:
         self._source = source
+        self._check_syntax = check_syntax
         self._types = KnownTypes(ask_types)
         self._limit_bytes = limit_bytes
         self._cache = PlanCache()
@@ -102,7 +114,7 @@ class StatementPlanner:
         return render(single_rows(rewrite(bind(statement, called, database))).tree)
 
     def _plan(self, sql: str, database: str) -> QueryPlan | ShowStatement:
-        statement = parse_statement(sql)
+        statement = self._read(sql)
         if isinstance(statement, ShowStatement):
             return statement
         return self._planned(statement, database, self.now())[0]
@@ -162,7 +174,8 @@ class StatementPlanner:
     ) -> TypedPlan | ShowStatement:
         """The plan as it is made and typed; ``source``: the generation, if it is read in another way."""
         asked = RecordingSource(source or generation)
-        made = self._made(sql, database, asked, generation)
+        is_known = self._cache.find(database, text.shape) is not None
+        made = self._made(sql, database, asked, generation, is_known=is_known)
         if isinstance(made, ShowStatement):
             return made
         entry = self._cache.entry(database, text.shape, generation)
@@ -186,8 +199,17 @@ class StatementPlanner:
         bound = rewrite(bind(_select(sql), asked.catalog, database, has_open_areas=True))
         return learn_area(text, made, plan_with_basis(bound, asked, self._limit_bytes), asked)
 
-    def _made(self, sql: str, database: str, source: CatalogSource, generation: object) -> TypedPlan | ShowStatement:
+    def _read(self, sql: str) -> SelectStatement | ShowStatement:
         statement = parse_statement(sql)
+        if isinstance(statement, SelectStatement):
+            self._check_syntax(sql)
+        return statement
+
+    def _made(
+        self, sql: str, database: str, source: CatalogSource, generation: object, *, is_known: bool = False
+    ) -> TypedPlan | ShowStatement:
+        """``is_known``: another statement of this shape has been read."""
+        statement = parse_statement(sql) if is_known else self._read(sql)
         if isinstance(statement, ShowStatement):
             return statement
         plan, bound = self._planned(statement, database, source)

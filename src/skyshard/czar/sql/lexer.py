@@ -8,6 +8,7 @@ sql/sql_lex.cc, states ``MY_LEX_NUMBER_IDENT``, ``MY_LEX_REAL_OR_POINT`` and ``M
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from sqlglot.dialects.mysql import MySQL
 from sqlglot.tokenizer_core import TokenizerCore, TokenType
@@ -56,8 +57,19 @@ def _is_letter(text: str) -> bool:
     return bool(text) and (text.isalnum() or text in "_$" or text > "\x7f")
 
 
+_OF_OTHERS = frozenset(
+    ("ASOF", "FULL", "GLOB", "ILIKE", "ISNULL", "NOTNULL", "OVERLAPS", "PARTITIONED_BY", "QUALIFY", "ROLLBACK",
+     "TABLESAMPLE", "UNCACHE", "~~", "~~*", "~~~", "~*", "#>", "#>>")
+)  # fmt: skip
+"""Words and signs of other SQLs: names, two signs, or a comment to MariaDB (``SELECT ra NOTNULL`` names its column)."""
+
+
 class Lexer(MySQL.Tokenizer):
     """The tokenizer of :class:`skyshard.czar.sql.dialect.CzarDialect`."""
+
+    KEYWORDS: ClassVar[dict[str, TokenType]] = {
+        word: kind for word, kind in MySQL.Tokenizer.KEYWORDS.items() if word not in _OF_OTHERS
+    }
 
     def _init_core(self) -> TokenizerCore:
         core = super()._init_core()

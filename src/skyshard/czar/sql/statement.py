@@ -211,6 +211,8 @@ def _check_neighbours(before: Token | None, token: Token, after: Token | None) -
     if token.token_type is TokenType.COMMA and not _is_between(before, after):
         where = f"line {token.line}, column {token.col}"
         raise UserError(f"syntax error at {where}: a comma with nothing before or behind it")
+    if before is not None and (before.token_type, token.token_type) == (TokenType.NATIONAL_STRING, TokenType.STRING):
+        raise UserError(f"syntax error: a text follows N'...'{place(token)}", remedy="write both as one text")
     word, following = token.text.upper(), after.text.upper() if after else ""
     is_after_number = before is not None and before.token_type is TokenType.NUMBER
     if is_after_number and token.token_type in (TokenType.NUMBER, TokenType.DOT):

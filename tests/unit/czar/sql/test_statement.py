@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlglot import exp
 
 from skyshard.basics.errors import Refusal, UserError
 from skyshard.czar.sql.statement import SelectStatement, Show, ShowStatement, parse_statement
@@ -45,6 +46,21 @@ def test_a_comma_separates_something(sql: str) -> None:
     """One that does not is a mistake, not to be left out in silence."""
     with pytest.raises(UserError, match=r"syntax error at line 1, column \d+: a comma"):
         parse_statement(sql)
+
+
+def test_operators_of_other_languages_are_names() -> None:
+    """MariaDB knows neither ISNULL nor NOTNULL: what stands there is the name of the column."""
+    read = parse_statement("SELECT ra NOTNULL, HEX(name) ISNULL FROM Object FULL")
+    assert isinstance(read, SelectStatement)
+    assert read.names == ("NOTNULL", "ISNULL")
+    assert read.tree.find(exp.Is) is None
+    assert [table.alias for table in read.tree.find_all(exp.Table)] == ["FULL"]
+
+
+def test_a_text_behind_a_national_one_is_refused() -> None:
+    """MariaDB joins them; the parser took the second one for the column's name."""
+    with pytest.raises(UserError, match=r"a text follows N'\.\.\.'"):
+        parse_statement("SELECT N'a' 'b' FROM Object")
 
 
 def test_a_syntax_error_says_nothing_of_the_parser() -> None:
