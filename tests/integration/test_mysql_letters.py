@@ -54,8 +54,28 @@ def test_letters_can_be_bound(asked: WireClient, native: WireClient, word: str) 
     assert got.rows
 
 
+@pytest.mark.parametrize("value", [b"\xff\x01", b"\\'\\\\\xfe\\0\\%", b"''\xc3", b"\xff\\n\\Z"])
+def test_bytes_that_are_no_letters_can_be_written(asked: WireClient, native: WireClient, value: bytes) -> None:
+    """As clients write them, whatever the rest of the statement is in."""
+    sql = b"SELECT objectId, HEX(_binary'" + value + b"'), '\xc3\xa9' FROM Object WHERE raw < _binary'" + value + b"'"
+    got, want = asked.ask(sql + b" ORDER BY objectId"), native.ask(sql + b" ORDER BY objectId")
+    assert (got.error, got.rows) == (want.error, want.rows)
+    assert got.rows
+    assert asked.ask(b"SELECT ra FROM Object WHERE name = '\xff'").error[0] == 1105
+
+
 def test_what_would_lose_letters_is_refused(asked: WireClient) -> None:
     """A format of times is in the letters of the servers' sessions: better no answer than question marks."""
     number, words = asked.ask("SELECT DATE_FORMAT(seen, '%Y年') FROM Object").error
     assert number == 1105
     assert "'年'" in words
+    number, words = asked.ask("SELECT DATE_FORMAT(seen, _utf8mb4 X'E5B9B4') FROM Object").error
+    assert (number, "time-format" in words) == (1235, True)
+
+
+def test_a_format_of_a_column_is_one_server_s(asked: WireClient, native: WireClient) -> None:
+    """Where the column is in latin1, whose letters are kept."""
+    sql = "SELECT objectId, DATE_FORMAT(seen, CONCAT('%Y ', name)), TIME_FORMAT(clock, name) FROM Object ORDER BY 1"
+    got, want = asked.ask(sql), native.ask(sql)
+    assert (got.error, got.rows) == (want.error, want.rows)
+    assert got.rows

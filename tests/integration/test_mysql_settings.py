@@ -69,10 +69,42 @@ def test_a_setting_that_changes_answers_is_refused_by_its_name(asked: WireClient
     assert asked.ask(COUNT).rows == [(b"155",)]
 
 
-@pytest.mark.parametrize("mode", ["EMPTY_STRING_IS_NULL", "TIME_ROUND_FRACTIONAL", "ANSI_QUOTES"])
+@pytest.mark.parametrize(
+    "mode",
+    ["EMPTY_STRING_IS_NULL", "TIME_ROUND_FRACTIONAL", "ANSI_QUOTES", "NO_ZERO_DATE", "NO_ZERO_IN_DATE",
+     "ALLOW_INVALID_DATES", "IGNORE_SPACE", "TRADITIONAL"],
+)  # fmt: skip
 def test_a_mode_that_changes_answers_is_refused_by_its_name(asked: WireClient, mode: str) -> None:
-    asked.ask(f"SET sql_mode = '{mode}'")
-    assert mode in asked.ask(COUNT).error[1]
+    assert asked.ask(f"SET sql_mode = '{mode}'").error == ()
+    assert ("NO_ZERO_DATE" if mode == "TRADITIONAL" else mode) in asked.ask(COUNT).error[1]
+
+
+DATES = "SELECT CAST('0000-00-00' AS DATE) IS NULL, DATE('2020-00-01') IS NULL, CAST('2020-02-31' AS DATE) IS NULL"
+
+
+@pytest.mark.parametrize("mode", ["NO_ZERO_DATE", "NO_ZERO_IN_DATE", "ALLOW_INVALID_DATES"])
+def test_modes_of_dates_change_what_one_server_answers(native: WireClient, mode: str) -> None:
+    """So they are not passed over."""
+    plain = native.ask(DATES).rows
+    native.ask(f"SET sql_mode = '{mode}'")
+    assert native.ask(DATES).rows != plain
+
+
+LONG = "SELECT COUNT(*) FROM Object a, Object b, Object c WHERE SIN(a.ra) + SIN(b.ra) * COS(c.ra) > 0.1"
+
+
+def test_a_statement_has_the_time_that_it_is_given(asked: WireClient, native: WireClient) -> None:
+    """By its session, or by itself: then it ends with the server's own error, and the session goes on."""
+    for client in (asked, native):
+        assert client.ask("SET max_statement_time = 0.02").error == ()
+    for sql in (LONG, f"EXECUTE IMMEDIATE '{LONG}'"):
+        assert asked.ask(sql).error == native.ask(sql).error == (1969, native.ask(sql).error[1])
+    for client in (asked, native):
+        assert client.ask("SET max_statement_time = DEFAULT").error == ()
+    given = f"SET STATEMENT max_statement_time = 0.02 FOR {LONG}"
+    assert asked.ask(given).error == native.ask(given).error != ()
+    enough = f"SET STATEMENT max_statement_time = 60 FOR {COUNT}"
+    assert asked.ask(enough).rows == native.ask(enough).rows == asked.ask(COUNT).rows
 
 
 def test_bytes_of_other_character_sets_are_not_mixed(asked: WireClient) -> None:

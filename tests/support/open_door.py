@@ -101,10 +101,10 @@ class WireClient:
         self.raw.decoders = {}
         self.raw.encoding = "latin1"  # of what comes: each byte one letter
 
-    def ask(self, sql: str) -> WireAnswer:
+    def ask(self, sql: str | bytes) -> WireAnswer:
         try:
             with self.raw.cursor(SSCursor) as cursor:
-                cursor.execute(sql.encode())
+                cursor.execute(sql.encode() if isinstance(sql, str) else sql)
                 rows = [tuple(_bytes(value) for value in row) for row in cursor.fetchall()]
                 fields = [] if cursor.description is None else [_field(one) for one in cursor._result.fields]
                 return WireAnswer(fields, rows)

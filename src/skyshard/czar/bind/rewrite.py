@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from skyshard.czar.bind.bound_statement import Bound
 from skyshard.czar.bind.expand_functions import expand_functions
+from skyshard.czar.bind.time_formats import refuse_time_formats
 from skyshard.czar.sql.function_places import DATABASE_NAMES
 from skyshard.czar.sql.region_sql import fill
 
@@ -43,7 +44,7 @@ def name_tables(bound: Bound) -> Bound:
     return bound
 
 
-PASSES: tuple[Callable[[Bound], Bound], ...] = (name_database, expand_functions, name_tables)
+PASSES: tuple[Callable[[Bound], Bound], ...] = (refuse_time_formats, name_database, expand_functions, name_tables)
 
 
 def rewrite(bound: Bound) -> Bound:

@@ -19,6 +19,8 @@ class Way(StrEnum):
 
     CATALOG = "catalog"
     """The czar answers it."""
+    LIMITED = "limited"
+    """The same, within so much time: SET STATEMENT max_statement_time = ... FOR."""
     RELAY = "relay"
     """The client's session on the server answers it."""
     DESCRIBE = "describe"
@@ -44,7 +46,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AskedFor:
-    """A statement's way; ``number`` of a query or session, ``text`` of what is submitted, or of its first word."""
+    """A statement's way; ``number`` of a query or session, ``text`` submitted or limited, or its first word."""
 
     way: Way
     number: int = 0
@@ -53,6 +55,8 @@ class AskedFor:
     """Of KILL: only the statement, not the session."""
     is_full: bool = False
     """Of SHOW PROCESSLIST."""
+    limit_s: float = 0.0
+    """Of SET STATEMENT: seconds."""
 
 
 _NOT_QUIET = re.compile(r"['\"`#]|/\*|--")
@@ -73,12 +77,14 @@ _CANCEL = re.compile(r"CANCEL\s+(\d+)\s*;?\s*$", re.I)
 _KILL = re.compile(r"KILL\s+(?:HARD\s+|SOFT\s+)?(?:(CONNECTION|QUERY)\s+)?(\d+)\s*;?\s*$", re.I)
 _VERSIONED = re.compile(r"/\*M?!\d*+((?:[^*]|\*(?!/))*+)(?:\*/|\Z)", re.DOTALL)
 _SWITCH = re.compile(r"SET\s+GLOBAL\s+QSERV_", re.I)
+_LIMITED = re.compile(r"SET\s+STATEMENT\s+max_statement_time\s*=\s*(\d+(?:\.\d*)?|\.\d+)\s+FOR\s+", re.I)
 _NOT_SET = re.compile(r"\b(?:PASSWORD|ROLE)\b", re.I)
 _SCHEMA_TABLE = re.compile(r"(?:\binformation_schema\b|`information_schema`)\s*\.", re.I)
 _LIST = r"(?P<named>`?(?P<list>processlist|queries)\b`?)"
 LISTED = re.compile(rf"(?P<place>\binformation_schema\b|`information_schema`)\s*\.\s*{_LIST}", re.I)
 LISTED_HERE = re.compile(rf"(?:\b(?:FROM|JOIN)\b|[,(])\s*(?P<place>){_LIST}(?!\s*\.)", re.I)
 """The same where the session is in ``information_schema``."""
+_SELECT = re.compile(r"SELECT\b|WITH\b|\(", re.I)
 _FROM = re.compile(r"\bFROM\b", re.I)
 _FROM_DUAL = re.compile(r"\bFROM\s+DUAL\b", re.I)
 _RELAYED = {"SHOW", "SET", "USE", "COMMIT", "ROLLBACK", "BEGIN", "START", "SAVEPOINT", "RELEASE", "DO", "VALUES"}
@@ -93,8 +99,8 @@ def way_of(sql: str, database: str = "") -> AskedFor:
 
     >>> way_of("/* hi */ select ra from Object").way, way_of("SELECT @@version_comment LIMIT 1").way
     (<Way.CATALOG: 'catalog'>, <Way.RELAY: 'relay'>)
-    >>> way_of("KILL QUERY 12"), way_of("INSERT INTO t VALUES (1)").way
-    (AskedFor(way=<Way.KILL: 'kill'>, number=12, text='', is_query=True, is_full=False), <Way.REFUSE: 'refuse'>)
+    >>> way_of("KILL QUERY 12").number, way_of("INSERT INTO t VALUES (1)").way
+    (12, <Way.REFUSE: 'refuse'>)
     """
     text = without_leading(sql)
     if text.startswith(("/*!", "/*M!")):
@@ -155,10 +161,17 @@ def _show(words: str, _: str) -> AskedFor:
     return AskedFor(Way.RELAY)
 
 
-def _set(words: str, _: str) -> AskedFor:
-    """Variables; neither the password of the account that all clients share, nor a statement behind its settings."""
+def _set(words: str, text: str) -> AskedFor:
+    """Variables; neither the password of the account that all clients share, nor a statement behind its settings, but
+    for a SELECT that is given a time."""
     if _SWITCH.match(words):
         return AskedFor(Way.IGNORE)
+    if found := _LIMITED.match(text):
+        rest = text[found.end() :]
+        asked = way_of(rest)
+        if asked.way in (Way.CATALOG, Way.RELAY) and _SELECT.match(without_leading(rest)):
+            limit_s = float(found.group(1))
+            return AskedFor(Way.LIMITED, text=rest, limit_s=limit_s) if asked.way is Way.CATALOG else asked
     refused = re.match(r"SET\s+STATEMENT\b", words, re.I) or _NOT_SET.search(words)
     return AskedFor(Way.REFUSE, text=refused.group().upper()) if refused else AskedFor(Way.RELAY)
 

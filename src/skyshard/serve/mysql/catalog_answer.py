@@ -22,7 +22,7 @@ from skyshard.serve.mysql.asked_for import has_limit
 from skyshard.serve.mysql.definitions import Definition, definitions_of
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import StatementNow
-from skyshard.serve.mysql.errors import NOT_GROUPED, error_packet, is_of_names
+from skyshard.serve.mysql.errors import NOT_GROUPED, error_packet, is_of_names, out_of_time
 from skyshard.serve.mysql.kept_definitions import MOST_TEXT, KeptDefinitions, ResultHead
 from skyshard.serve.mysql.packets import eof, error_of
 from skyshard.serve.mysql.row_packets import Piece
@@ -67,6 +67,7 @@ class Asked:
 
     def key(self, stream: AnswerStream, state: SessionState) -> Hashable:
         """By what its definitions are kept; None where they are not."""
+        state = replace(state, limit_s=0.0)
         if stream.form:
             return stream.form, state, self.rows
         return (self.text, state) if self.is_all and len(self.text) <= MOST_TEXT else None
@@ -88,9 +89,16 @@ async def send_catalog_answer(asking: Asking, client: Wire, statement: bytes, st
 
 
 async def send_answer(asking: Asking, client: Wire, asked: Asked, state: SessionState) -> None:
-    """The same of a statement that has been read."""
-    with asking.running(asked.text, state.database) as running:
-        await _send_answer(asking, client, asked, state, running)
+    """The same of a statement that has been read; one that takes longer than its session lets it is stopped."""
+    limit = asyncio.timeout(state.limit_s or None)
+    try:
+        async with limit:
+            with asking.running(asked.text, state.database) as running:
+                await _send_answer(asking, client, asked, state, running)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        await client.send(out_of_time())
 
 
 async def _send_answer(asking: Asking, client: Wire, asked: Asked, state: SessionState, running: StatementNow) -> None:

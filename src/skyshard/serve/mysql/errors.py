@@ -11,7 +11,7 @@ from skyshard.serve.user_limits import OverQuota
 NOT_SUPPORTED, INTERRUPTED, UNKNOWN, BAD_LETTERS, TOO_LONG, NO_TABLE = 1235, 1317, 1105, 1300, 1153, 1146
 UNKNOWN_COMMAND, NO_DATABASE, ACCESS_DENIED, TOO_MANY, NEEDS_TLS, NO_STATEMENTS = 1047, 1049, 1045, 1040, 3159, 1295
 BAD_ARGUMENTS, NO_SUCH_STATEMENT, NO_CURSOR, TOO_MANY_STATEMENTS = 1210, 1243, 1421, 1461
-OVER_QUOTA, HOST_BLOCKED, SYNTAX = 1226, 1129, 1064
+OVER_QUOTA, HOST_BLOCKED, SYNTAX, OUT_OF_TIME = 1226, 1129, 1064, 1969
 NOT_GROUPED = frozenset((1055, 1140))
 QSERV_REFUSED, QSERV_UNKNOWN_QUERY = 4003, 4005
 _NAMES_AND_SYNTAX = frozenset(
@@ -75,3 +75,7 @@ def of_lists(packet: bytes) -> bytes:
 
 def interrupted() -> bytes:
     return error(INTERRUPTED, "70100", "Query execution was interrupted")
+
+
+def out_of_time() -> bytes:
+    return error(OUT_OF_TIME, "70100", "Query execution was interrupted (max_statement_time exceeded)")

@@ -240,6 +240,10 @@ class Session:
             await self._relay_fresh(payload)
         elif way is Way.CATALOG:
             await send_catalog_answer(self._asking, client, payload[1:], await self._present_state())
+        elif way is Way.LIMITED:
+            state = replace(await self._present_state(), limit_s=asked.limit_s)
+            statement = asked.text.encode("utf-8", "surrogateescape")
+            await send_catalog_answer(self._asking, client, statement, state)
         elif way is Way.DESCRIBE:
             await self._behind.renew()
             await self._describe(payload[1:], await self._present_state())

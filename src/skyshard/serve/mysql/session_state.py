@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from skyshard.basics.errors import UserError
 from skyshard.db.charsets import codec_of
+from skyshard.serve.mysql.binary_texts import in_digits
 from skyshard.serve.mysql.text_rows import Encode, as_stored, as_they_are, encoding, in_three_bytes
 
 _CHANGING = (
@@ -21,13 +22,14 @@ _CHANGED = [f"IF(@@{name} <> @@global.{name}, '{name}', NULL)" for name in _CHAN
 _CHANGED += ["IF(ABS(@@timestamp - UNIX_TIMESTAMP(SYSDATE())) > 60, 'timestamp', NULL)"]
 ASK = (
     "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_select_limit, DATABASE(),"
-    f" @@time_zone, @@sql_mode, CONCAT_WS(',', {', '.join(_CHANGED)}) LIMIT 1"
+    f" @@time_zone, @@sql_mode, CONCAT_WS(',', {', '.join(_CHANGED)}), @@max_statement_time LIMIT 1"
 ).encode()
 """With a LIMIT of its own, since the session's may be 0."""
 NO_LIMIT = 2**64 - 1
 _OTHER_SQL = frozenset(
     ("ANSI_QUOTES", "PIPES_AS_CONCAT", "NO_BACKSLASH_ESCAPES", "HIGH_NOT_PRECEDENCE", "ORACLE", "REAL_AS_FLOAT",
-     "PAD_CHAR_TO_FULL_LENGTH", "NO_UNSIGNED_SUBTRACTION", "EMPTY_STRING_IS_NULL", "TIME_ROUND_FRACTIONAL")
+     "PAD_CHAR_TO_FULL_LENGTH", "NO_UNSIGNED_SUBTRACTION", "EMPTY_STRING_IS_NULL", "TIME_ROUND_FRACTIONAL",
+     "NO_ZERO_DATE", "NO_ZERO_IN_DATE", "ALLOW_INVALID_DATES", "IGNORE_SPACE")
 )  # fmt: skip
 """Modes in which a statement means something else than it does to the czar."""
 _GROUPED = "ONLY_FULL_GROUP_BY"
@@ -51,12 +53,14 @@ class SessionState:
     sql_mode: str = ""
     changed: str = ""
     """Settings by which answers would be others, with commas."""
+    limit_s: float = 0.0
+    """Seconds that a statement may take, of ``max_statement_time``; 0: no limit."""
 
     @classmethod
     def of(cls, values: list[bytes | None]) -> SessionState:
         """From the row that :data:`ASK` gives."""
         texts = [(value or b"").decode() for value in values]
-        return cls(texts[0], texts[1], texts[2], int(texts[3]), *texts[4:])
+        return cls(texts[0], texts[1], texts[2], int(texts[3]), *texts[4:8], float(texts[8]))
 
     def require_plain(self) -> None:
         """Refuse what the czar would answer otherwise than this session expects.
@@ -78,9 +82,17 @@ class SessionState:
         self.decode(b"")
 
     def decode(self, statement: bytes) -> str:
-        """A statement's text; UserError where it is not text of its character set."""
+        """A statement's text, bytes of ``_binary'...'`` in hexadecimal digits where they are no letters.
+
+        Raises:
+            UserError: it is not text of its character set.
+        """
         try:
-            return statement.decode(codec_of(self.charset))
+            codec = codec_of(self.charset)
+            try:
+                return statement.decode(codec)
+            except UnicodeDecodeError:
+                return in_digits(statement).decode(codec)
         except KeyError:
             raise UserError(
                 f"statements in {self.charset} are not read", remedy="SET NAMES utf8mb4, or connect with it"

@@ -10,6 +10,10 @@ from skyshard.serve.mysql.catalog_answer import limited
 from skyshard.serve.mysql.query_lists import over_lists
 
 CASES = {
+    Way.LIMITED: [
+        "SET STATEMENT max_statement_time = 1 FOR SELECT ra FROM Object",
+        "set statement MAX_STATEMENT_TIME=.5 for\n(SELECT ra FROM Object)",
+    ],
     Way.CATALOG: [
         "SELECT ra FROM Object",
         "  \n(select 1 from Object)",
@@ -66,7 +70,10 @@ CASES = {
         "INSERT INTO Object VALUES (1)",
         "EXPLAIN SELECT ra FROM Object",
         "DESC SELECT ra FROM Object",
-        "SET STATEMENT max_statement_time = 1 FOR SELECT ra FROM Object",
+        "SET STATEMENT max_statement_time = 1, sql_mode = '' FOR SELECT ra FROM Object",
+        "SET STATEMENT max_statement_time = 1 FOR DELETE FROM Object",
+        "SET STATEMENT max_statement_time = 1 FOR EXPLAIN SELECT ra FROM Object",
+        "SET STATEMENT sql_mode = '' FOR SELECT ra FROM Object",
         "SHOW COLUMNS FROM Object WHERE Field IN (SELECT name FROM Object)",
         "LOAD DATA LOCAL INFILE 'x' INTO TABLE Object",
         "SET PASSWORD = PASSWORD('x')",
@@ -176,3 +183,10 @@ def test_a_list_in_a_comment_that_a_server_reads_is_refused() -> None:
     """It would be the server's own list of sessions."""
     with pytest.raises(UserError):
         over_lists("SELECT 1 FROM information_schema /*! .processlist */")
+
+
+def test_a_statement_is_given_a_time() -> None:
+    """What is to be answered is what stands behind FOR; constants are the server's own."""
+    asked = way_of("SET STATEMENT max_statement_time = 1.5 FOR SELECT 'FOR' FROM Object")
+    assert (asked.text, asked.limit_s) == ("SELECT 'FOR' FROM Object", 1.5)
+    assert way_of("SET STATEMENT max_statement_time = 1 FOR SELECT 1").way is Way.RELAY
