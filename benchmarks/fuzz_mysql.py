@@ -67,7 +67,8 @@ def fuzzed(port: int, processes: dict[str, Any], packets: int, seed: int, thread
                 thread.start()
             while any(thread.is_alive() for thread in running):
                 time.sleep(30)
-                print(f"{sum(one.counts['packets'] for one in fuzzes):,} packets, {beside.answers} answers", flush=True)
+                sent, sizes = sum(one.counts["packets"] for one in fuzzes), state(processes)
+                print(f"{sent:,} packets, {beside.answers} answers; MB, files, threads {sizes}", flush=True)
         took, counts = time.perf_counter() - begun, sum((one.counts for one in fuzzes), Counter[str]())
         time.sleep(SETTLED_S)
         after = state(processes)

@@ -25,26 +25,16 @@ SYNTAX = 1064
 MUTANTS = 300
 """Of each seed."""
 PLACES = (
-    "SELECT 1 {0}", "SELECT 'x' {0}", "SELECT q.{0} FROM (SELECT 1 AS `{0}`) q", "SELECT {0}.a FROM (SELECT 1 AS a) {0}",
+    "SELECT 1 {0}", "SELECT 'x' {0}", "SELECT q.{0} FROM (SELECT 1 AS `{0}`) q",
+    "SELECT {0}.a FROM (SELECT 1 AS a) {0}",
     "SELECT -{0}, {0} * 2 FROM (SELECT 1 AS `{0}`) q ORDER BY {0}", "SELECT {0} IS NULL FROM (SELECT 1 AS `{0}`) q",
     "SELECT {0}.a FROM (SELECT 1 AS a) {0} JOIN (SELECT 1 AS b) r", "SELECT a FROM (SELECT 1 AS a) {0} WHERE a = 1",
     "SELECT a FROM (SELECT 1 AS a) {0} LEFT JOIN (SELECT 2 AS b) r ON a = b",
     "SELECT {0} FROM (SELECT 1 AS `{0}`) q GROUP BY {0} HAVING {0} = 1",
 )  # fmt: skip
 """Where a name may stand."""
-NO_NAMES = {
-    "ANY",
-    "BINARY",
-    "CHARSET",
-    "LATERAL",
-    "MOD",
-    "NOT",
-    "SELECT",
-    "SQL_BUFFER_RESULT",
-    "SQL_NO_CACHE",
-    "UNIQUE",
-}
-NO_NAMES |= {"WINDOW", "_GB18030"}
+NO_NAMES = {"ANY", "BINARY", "CHARSET", "LATERAL", "MOD", "NOT", "SELECT", "UNIQUE", "WINDOW", "_GB18030"}
+NO_NAMES |= {"SQL_BUFFER_RESULT", "SQL_NO_CACHE"}
 """Words of the parser's own that are refused in some places where MariaDB takes them for names."""
 
 

@@ -145,6 +145,57 @@ def test_an_index_that_is_there_already_costs_nothing(testbed: Testbed, database
     assert bad_checks(testbed, database) == []
 
 
+def unique_ones(testbed: Testbed, database: str) -> set[tuple[bool, bool]]:
+    """Of the chunk tables of Object: whether one is of overlap, and whether its index by name is unique."""
+    found = set()
+    for one in testbed.registry.replicas.all(database):
+        with connect(testbed.cluster.endpoint(one.node), Account.READER) as connection:
+            rows = connection.rows(f"SHOW INDEX FROM `{database}`.`{one.name}` WHERE Key_name = '{NAME}'")
+            found |= {(one.is_overlap, not int(row[1])) for row in rows}
+    return found
+
+
+def test_a_unique_index_is_of_the_whole_table(testbed: Testbed, database: str, tmp_path: Path) -> None:
+    """Refused where two rows have the same values, in whatever chunks; a table that has one takes no more rows."""
+    before, tables = answers(testbed, database), testbed.registry.replicas.all(database)
+    for table, columns in (("Source", ["objectId"]), ("Object", ["chunkId", "subChunkId"])):
+        with pytest.raises(UserError, match=rf"no unique index: \d+ rows of {database}.{table} have {columns[0]} "):
+            testbed.add_index(database, table, NAME, columns, unique=True)
+    assert testbed.registry.replicas.all(database) == tables
+    assert [one for one in testbed.indexes(database, "Object") if one.can_drop] == []
+    testbed.add_index(database, "Object", NAME, COLUMNS, unique=True, grace_s=0.0)
+    (listed,) = [one for one in testbed.indexes(database, "Object") if one.can_drop]
+    assert (listed.name, listed.columns, listed.is_unique) == (NAME, ("decl", "ra"), True)
+    have, wanted = with_index(testbed, database, COLUMNS)
+    assert have == wanted
+    assert (answers(testbed, database), bad_checks(testbed, database)) == (before, [])
+    assert testbed.add_index(database, "Object", NAME, COLUMNS, unique=True).transaction == 0
+    more = write_catalog(tmp_path / "third", objects=60, seed=3, side_deg=4)
+    with pytest.raises(UserError, match=f"table 'Object' has a unique index '{NAME}', and takes no more rows"):
+        testbed.ingest(more, database=database)
+    assert testbed.compact(database, grace_s=0.0).database == database
+    assert (answers(testbed, database), bad_checks(testbed, database)) == (before, [])
+    testbed.drop_index(database, "Object", NAME, grace_s=0.0)
+    testbed.add_index(database, "Object", NAME, COLUMNS, grace_s=0.0)
+    with pytest.raises(UserError, match=f"has an index '{NAME}' of decl, ra"):
+        testbed.add_index(database, "Object", NAME, COLUMNS, unique=True)
+    testbed.drop_index(database, "Object", NAME, grace_s=0.0)
+    testbed.ingest(more, database=database)
+    assert bad_checks(testbed, database) == []
+
+
+def test_servers_hold_a_unique_index_where_a_table_has_one_part(testbed: Testbed, tmp_path: Path) -> None:
+    """Its overlap tables have copies of rows, so they have a plain one."""
+    name = f"x{uuid.uuid4().hex[:10]}"
+    testbed.ingest(write_catalog(tmp_path / "one", objects=30, seed=1, side_deg=4), database=name)
+    try:
+        testbed.add_index(name, "Object", NAME, COLUMNS, unique=True, grace_s=0.0)
+        assert unique_ones(testbed, name) == {(False, True), (True, False)}
+        assert bad_checks(testbed, name) == []
+    finally:
+        testbed.drop(name)
+
+
 REFUSED: tuple[tuple[str, str, list[str], str], ...] = (
     ("Nothing", NAME, COLUMNS, "there is no table"),
     ("Object", NAME, ["nothing"], "has no column 'nothing'"),

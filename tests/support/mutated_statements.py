@@ -1,4 +1,4 @@
-"""Statements that were right, with a word or a clause dropped, doubled, moved, or with words of other SQLs in between."""
+"""Statements that were right, with a word or a clause dropped, doubled or moved, or with words of other SQLs."""
 
 from __future__ import annotations
 

@@ -353,10 +353,14 @@ class PlayedIngests:
         self.require_published(database)
         return {"Object": 1}
 
-    def add_index(self, database: str, table: str, name: str, columns: Sequence[str]) -> None:
+    def add_index(self, database: str, table: str, name: str, columns: Sequence[str], unique: bool) -> None:
         if "nothing" in columns:
             raise UserError(f"table '{table}' has no column 'nothing'", remedy="name one of the table")
-        self.added.setdefault(f"{database}.{table}", []).append(TableIndex(name, tuple(columns), False))
+        if unique and "decl" in columns:
+            raise UserError(f"no unique index: 2 rows of {database}.{table} have decl 1.1", remedy="add another one")
+        made, mine = TableIndex(name, tuple(columns), unique), self.added.setdefault(f"{database}.{table}", [])
+        if made not in mine:
+            mine.append(made)
 
     def drop_index(self, database: str, table: str, name: str) -> None:
         mine = self.added.get(f"{database}.{table}", [])

@@ -29,11 +29,11 @@ def replay(
     database: str = "",
     given: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """What came back otherwise than it should, a line a step; ``database`` takes the place of that of the steps,
+    """What came back otherwise than it should, a line a step; ``database`` takes the place of ``sky``,
     ``given`` is known as if a step had saved it."""
     saved: dict[str, Any] = dict(given or {})
     for step in steps:
-        if database and isinstance(step.get("body"), dict) and "database" in step["body"]:
+        if database and isinstance(step.get("body"), dict) and step["body"].get("database") == "sky":
             step["body"]["database"] = database
     wrong: list[str] = []
     for raw in steps:
@@ -76,7 +76,11 @@ def _asked(
     until_s = time.monotonic() + PATIENCE_S
     while True:
         url = str(client.base_url).rstrip("/") + path.format(**saved)
-        answer = client.request(method, url, content=content, headers=dict(headers or {}))
+        sent: dict[str, Any] = {"content": content}
+        if "form" in step:
+            files = {name: (name, text) for name, text in step["files"].items()}
+            sent = {"data": step["form"], "files": files}
+        answer = client.request(method, url, headers=dict(headers or {}), **sent)
         if "until" not in step or not list(differences(step["until"], answer.json())):
             return answer
         if time.monotonic() > until_s:

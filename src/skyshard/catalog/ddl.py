@@ -96,7 +96,8 @@ def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) ->
         keys = [Key(key.name, key.columns) for key in keys]
         if primary:
             keys.append(Key("primary_key", primary))
-        return Table(overlap_prototype(table.name), full.columns, (), _named(keys, layout, ()))
+        named = [replace(key, is_unique=False) for key in _named(keys, layout, ())]
+        return Table(overlap_prototype(table.name), full.columns, (), tuple(named))
     return Table(table.name, full.columns, primary, _named(keys, layout, primary))
 
 
@@ -122,7 +123,8 @@ def _named(keys: Iterable[Key], layout: TableLayout, primary: Sequence[str]) -> 
     result: list[Key] = []
     taken = {"primary"}
     extra = [Key("_".join(columns)[:60], tuple(columns)) for columns in layout.indexes]
-    named = [Key(name, tuple(columns)) for name, columns in layout.named_indexes.items()]
+    unique = layout.unique_indexes
+    named = [Key(name, tuple(columns), name in unique) for name, columns in layout.named_indexes.items()]
     extra += [key for key in named if _lowered(key.columns) != _lowered(primary)]
     for key in [*keys, *extra]:
         if all(_lowered(other.columns) != _lowered(key.columns) for other in result):

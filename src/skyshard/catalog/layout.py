@@ -60,6 +60,9 @@ class Striping(BaseModel):
         return f"{self.stripes}-{self.substripes}-{self.overlap_deg:g}"
 
 
+_UNIQUE = "unique_indexes"
+
+
 class TableLayout(BaseModel):
     """How one table is spread."""
 
@@ -95,6 +98,20 @@ class TableLayout(BaseModel):
     """Secondary indexes, each a list of columns."""
     named_indexes: dict[str, list[str]] = {}
     """More of them, by name. A published table keeps those that it was given, whatever later sources say."""
+    unique_indexes: list[str] = []
+    """The names of those that no two rows of the table have the same values of; such a table takes no more rows."""
+
+    @model_serializer(mode="wrap")
+    def _as_before_unique_indexes(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Layouts without any are written as they were before there were some."""
+        written: dict[str, Any] = write(self)
+        return written if self.unique_indexes else {key: one for key, one in written.items() if key != _UNIQUE}
+
+    @model_validator(mode="after")
+    def _unique_ones_are_there(self) -> TableLayout:
+        if missing := set(self.unique_indexes) - set(self.named_indexes):
+            raise ValueError(f"unique_indexes: there is no index '{min(missing)}' in named_indexes")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -133,7 +150,7 @@ class TableLayout(BaseModel):
         return all(getattr(self, name) == getattr(other, name) for name in lasting_keys())
 
 
-CHANGING = ("duplicates", "bad_positions", "named_indexes")
+CHANGING = ("duplicates", "bad_positions", "named_indexes", _UNIQUE)
 """The keys of a table's layout that are of each transaction, or change between two of them."""
 
 

@@ -306,11 +306,11 @@ class Ingests(Protocol):
     def rebuild_indexes(self, database: str) -> Mapping[str, int]:
         """Make director indexes anew: director → keys."""
 
-    def add_index(self, database: str, table: str, name: str, columns: Sequence[str]) -> None:
+    def add_index(self, database: str, table: str, name: str, columns: Sequence[str], unique: bool) -> None:
         """Give a published table an index, on every chunk and replica; nothing is done where it is there.
 
         Raises:
-            UserError: no such column, or another index has the name.
+            UserError: no such column, another index has the name, or values of a unique one occur twice.
             ClusterError: a node failed; begun again, it is made anew (retryable).
         """
 

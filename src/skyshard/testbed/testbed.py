@@ -31,6 +31,7 @@ from skyshard.testbed.jobs import Jobs
 from skyshard.testbed.opened_sources import source_at
 from skyshard.testbed.published_databases import PublishedDatabases
 from skyshard.testbed.replicas import Replicas
+from skyshard.testbed.unique_values import require_unique
 
 if TYPE_CHECKING:
     import skyshard.node
@@ -212,6 +213,7 @@ class Testbed(PublishedDatabases):
         name: str,
         columns: Sequence[str],
         *,
+        unique: bool = False,
         grace_s: float = 3600.0,
         watcher: Watcher = unwatched,
     ) -> skyshard.ingest.Compacted:
@@ -219,15 +221,17 @@ class Testbed(PublishedDatabases):
 
         Args:
             columns: each ``name``, or ``name(10)`` for the beginning of a text.
+            unique: no two rows of the whole table have the same values, NULL left out; it takes no more rows then.
             grace_s: seconds for which the old tables are kept, for queries that still read them.
 
         Raises:
-            UserError: no such table or column, or the name is another index's.
+            UserError: no such table or column, the name is another index's, or values of a unique one occur twice.
             ClusterError: a node failed, or a replica is not good; the next run undoes what was done.
         """
         stored = self._fixed(database)
+        require = partial(require_unique, self.query, database, table, columns) if unique else None
         return skyshard.ingest.add_index(
-            self.wiring.site(), stored, table, name, columns, grace_s=grace_s, watcher=watcher
+            self.wiring.site(), stored, table, name, columns, require_unique=require, grace_s=grace_s, watcher=watcher
         )
 
     def drop_index(

@@ -58,8 +58,8 @@ class TestbedIngests:
     def rebuild_indexes(self, database: str) -> Mapping[str, int]:
         return self._testbed.rebuild_indexes(database)
 
-    def add_index(self, database: str, table: str, name: str, columns: Sequence[str]) -> None:
-        self._testbed.add_index(database, table, name, columns)
+    def add_index(self, database: str, table: str, name: str, columns: Sequence[str], unique: bool) -> None:
+        self._testbed.add_index(database, table, name, columns, unique=unique)
 
     def drop_index(self, database: str, table: str, name: str) -> None:
         self._testbed.drop_index(database, table, name)

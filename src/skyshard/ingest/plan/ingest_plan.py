@@ -231,8 +231,15 @@ def _require_directors(chosen: Sequence[SourceTable], known: Collection[str]) ->
 
 
 def _with_indexes(table: PlannedTable, known: TableLayout) -> PlannedTable:
-    """All parts of a table have the same keys: those by name are as its database has them."""
-    layout = table.source.layout.model_copy(update={"named_indexes": known.named_indexes})
+    """All parts of a table have the same keys: those by name are as its database has them.
+
+    Raises:
+        UserError: one of them is unique, which nobody would look for in rows of two ingests.
+    """
+    if known.unique_indexes:
+        what = f"table '{table.name}' has a unique index '{known.unique_indexes[0]}', and takes no more rows"
+        raise UserError(what, remedy="drop the index, ingest, and add it again")
+    layout = table.source.layout.model_copy(update={"named_indexes": known.named_indexes, "unique_indexes": []})
     return replace(table, source=replace(table.source, layout=layout))
 
 

@@ -7,8 +7,9 @@ back by the next run, and asking again for one that is there only removes what i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Watcher, unwatched
@@ -39,11 +40,13 @@ class TableIndex:
 
 def indexes_of(entry: CatalogTable, *, overlap: bool = False) -> list[TableIndex]:
     """All of a table: that of the primary key, of keys, of the layout, and by name."""
-    own = entry.layout.model_copy(update={"named_indexes": {}})
+    own = entry.layout.model_copy(update={"named_indexes": {}, "unique_indexes": []})
     stored = stored_table(entry.table, own, overlap=overlap)
     found = [TableIndex(PRIMARY, stored.primary_key, True, False)] if stored.primary_key else []
     found += [TableIndex(key.name, key.columns, key.is_unique, False) for key in stored.keys]
-    return found + [TableIndex(name, tuple(those), False, True) for name, those in entry.layout.named_indexes.items()]
+    unique = entry.layout.unique_indexes
+    named = entry.layout.named_indexes.items()
+    return found + [TableIndex(name, tuple(those), name in unique, True) for name, those in named]
 
 
 def add_index(
@@ -53,6 +56,7 @@ def add_index(
     name: str,
     columns: Sequence[str],
     *,
+    require_unique: Callable[[], None] | None = None,
     grace_s: float = GRACE_S,
     watcher: Watcher = unwatched,
 ) -> Compacted:
@@ -61,10 +65,12 @@ def add_index(
     Args:
         database: its stored name.
         columns: in their order, each ``name``, or ``name(10)`` for the beginning of a text.
+        require_unique: makes the index a unique one; called once nothing of the database changes any more, and raises a
+            UserError where rows have the same values.
 
     Raises:
-        UserError: no such table or column, a name that another index has, an index that no server makes, or an ingest
-            of the database that has not finished.
+        UserError: no such table or column, a name that another index has, an index that no server makes, values that
+            occur twice, or an ingest of the database that has not finished.
         ClusterError: a node failed, or some replicas are not good; the next run undoes what was done.
     """
     entry = _entry(site, database, table)
@@ -75,12 +81,17 @@ def add_index(
     if not mine or len({one.partition("(")[0] for one in mine}) < len(mine):
         raise UserError(f"index '{name}' has no columns, or one of them twice", remedy="name one at least, each once")
     if (known := _find(entry, name)) is not None:
-        if [one.lower() for one in known.columns] == [one.lower() for one in mine]:
+        is_same = known.is_unique or require_unique is None
+        if is_same and [one.lower() for one in known.columns] == [one.lower() for one in mine]:
             return _tidied(site, database, grace_s)
-        what = f"{table} has an index '{known.name}' of {', '.join(known.columns)}"
+        kind = ", which is unique" if known.is_unique else ""
+        what = f"{table} has an index '{known.name}' of {', '.join(known.columns)}{kind}"
         raise UserError(what, remedy="choose another name, or drop that one")
-    changed = layout.model_copy(update={"named_indexes": layout.named_indexes | {name: mine}})
-    return _changed(site, database, entry, changed, f"index {name} of {table}", grace_s, watcher)
+    update: dict[str, Any] = {"named_indexes": layout.named_indexes | {name: mine}}
+    if require_unique is not None:
+        update["unique_indexes"] = [*layout.unique_indexes, name]
+    changed = layout.model_copy(update=update)
+    return _changed(site, database, entry, changed, f"index {name} of {table}", grace_s, watcher, require_unique)
 
 
 def drop_index(
@@ -101,7 +112,8 @@ def drop_index(
             what = f"index '{known.name}' of {table} is the table's own"
         raise UserError(what, remedy=f"those that can be dropped: {', '.join(named) or 'none'}")
     left = {one: columns for one, columns in named.items() if one != mine}
-    changed = entry.layout.model_copy(update={"named_indexes": left})
+    unique = [one for one in entry.layout.unique_indexes if one != mine]
+    changed = entry.layout.model_copy(update={"named_indexes": left, "unique_indexes": unique})
     return _changed(site, database, entry, changed, f"no index {mine} of {table}", grace_s, watcher)
 
 
@@ -135,9 +147,16 @@ def _spelled(table: Table, layout: TableLayout, text: str) -> str:
 
 
 def _changed(
-    site: Site, database: str, entry: CatalogTable, layout: TableLayout, source: str, grace_s: float, watcher: Watcher
+    site: Site,
+    database: str,
+    entry: CatalogTable,
+    layout: TableLayout,
+    source: str,
+    grace_s: float,
+    watcher: Watcher,
+    require: Callable[[], None] | None = None,
 ) -> Compacted:
-    """Have a table another layout, whose keys may be others."""
+    """Have a table another layout, whose keys may be others; ``require`` is called before anything is made."""
     registry, name = site.registry, entry.table.name
     called = registry.published.stored_catalog(database).called
     with registry.ingesting(database), site.held(database):
@@ -153,6 +172,8 @@ def _changed(
         if doubted := targets & doubtful_tables(replicas):
             what = f"{len(doubted)} chunk tables of {called}.{name} do not have all replicas good"
             raise ClusterError(what, remedy="run skyshard replicas repair, or fill")
+        if require is not None:
+            require()
         indexes = {name: parts} if targets and (parts := _index_parts(site, database, name)) else {}
         work = Remake(site, database, replicas, targets, watcher, indexes=indexes, layouts={name: layout})
         done = replace(work.run(source), database=called)

@@ -14,6 +14,7 @@ from skyshard.serve.qserv.envelope import Asked, Desk, Payload
 from skyshard.serve.services import Ingests, TableIndex
 
 SPECS = ("DEFAULT", "UNIQUE", "FULLTEXT", "SPATIAL")
+MADE = ("DEFAULT", "UNIQUE")
 OBSOLETE = ("local", "allow_for_published")
 """Keys that versions before 22 send to rebuild a director index."""
 
@@ -41,14 +42,14 @@ class PublishedRoutes:
         spec = asked.text("spec", "DEFAULT").upper()
         if spec not in SPECS:
             raise UserError(f"'spec' is '{spec[:40]}'", remedy=f"ask for {', '.join(SPECS)}")
-        if spec != "DEFAULT":
+        if spec not in MADE:
             what = f"no index of kind {spec} is added to a table that is published"
-            raise UserError(what, remedy="ask for DEFAULT; unique keys and others belong into the table's schema")
+            raise UserError(what, remedy=f"ask for {' or '.join(MADE)}")
         columns = [_column(one, asked) for one in _listed(asked)]
         await self._lanes.call(self._ingests.require_published, database, [table])
         if asked.flag("overlap"):
             asked.warnings.append("the index is that of the chunk tables, too: both have the same")
-        await self._lanes.work(self._ingests.add_index, database, table, name, columns)
+        await self._lanes.work(self._ingests.add_index, database, table, name, columns, spec == "UNIQUE")
         return {}
 
     async def _drop_index(self, asked: Asked) -> Payload:
