@@ -2,6 +2,7 @@
 
 Rules: the server is asked for nothing but its grammar; letters beyond ASCII say nothing of it, so each is an ``x``
 there. It looks at the grammar before any name where the session has a database, else no further than to a table's name.
+A blank between a function and its parenthesis is taken, as many clients ask for (IGNORE_SPACE).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from skyshard.db.sessions import Sessions
 
 _NEAR = re.compile(r"near '(.*)' at line \d+$", re.DOTALL)
 _LETTER = re.compile(r"[^\x00-\x7f]")
+_SPACED = re.compile(r"\w\s+\(")
 _SHOWN = 40
 _SYNTAX = 1064
 
@@ -35,16 +37,22 @@ def require_syntax(sessions: Sessions, sql: str) -> None:
     sql = sql.rstrip("; \t\r\n")
     plain = _LETTER.sub("x", sql)
     with sessions.lease(query_name()) as connection:
-        try:
-            connection.execute(f"PREPARE asked FROM {quote_text(plain)}")
-        except UserError as error:
-            code, words = (*getattr(error.__cause__, "args", ()), 0, "")[:2]
-            problem = _syntax_error(sql, plain, str(words)) if code == _SYNTAX else None
-        else:
-            connection.execute("DEALLOCATE PREPARE asked")
-            return
-    if problem is not None:
-        raise problem
+        said = _refused(connection, plain, "")
+        if said and _SPACED.search(plain) and not _refused(connection, plain, "IGNORE_SPACE"):
+            said = ""
+    if said:
+        raise _syntax_error(sql, plain, said)
+
+
+def _refused(connection: Connection, plain: str, mode: str) -> str:
+    """What the server says of the grammar of a statement; empty where it reads it."""
+    try:
+        connection.execute(f"SET STATEMENT sql_mode = '{mode}' FOR PREPARE asked FROM {quote_text(plain)}")
+    except UserError as error:
+        code, words = (*getattr(error.__cause__, "args", ()), 0, "")[:2]
+        return str(words) if code == _SYNTAX else ""
+    connection.execute("DEALLOCATE PREPARE asked")
+    return ""
 
 
 def _syntax_error(sql: str, plain: str, words: str) -> UserError:

@@ -67,7 +67,7 @@ class Asked:
 
     def key(self, stream: AnswerStream, state: SessionState) -> Hashable:
         """By what its definitions are kept; None where they are not."""
-        state = replace(state, limit_s=0.0)
+        state = replace(state, limit_s=0.0) if state.limit_s else state
         if stream.form:
             return stream.form, state, self.rows
         return (self.text, state) if self.is_all and len(self.text) <= MOST_TEXT else None
@@ -90,15 +90,23 @@ async def send_catalog_answer(asking: Asking, client: Wire, statement: bytes, st
 
 async def send_answer(asking: Asking, client: Wire, asked: Asked, state: SessionState) -> None:
     """The same of a statement that has been read; one that takes longer than its session lets it is stopped."""
-    limit = asyncio.timeout(state.limit_s or None)
+    if not state.limit_s:
+        await _send_shown(asking, client, asked, state)
+        return
+    limit = asyncio.timeout(state.limit_s)
     try:
         async with limit:
-            with asking.running(asked.text, state.database) as running:
-                await _send_answer(asking, client, asked, state, running)
+            await _send_shown(asking, client, asked, state)
     except TimeoutError:
         if not limit.expired():
             raise
         await client.send(out_of_time())
+
+
+async def _send_shown(asking: Asking, client: Wire, asked: Asked, state: SessionState) -> None:
+    """While lists of what runs show it."""
+    with asking.running(asked.text, state.database) as running:
+        await _send_answer(asking, client, asked, state, running)
 
 
 async def _send_answer(asking: Asking, client: Wire, asked: Asked, state: SessionState, running: StatementNow) -> None:
