@@ -90,7 +90,7 @@ def test_what_one_server_cannot_read_is_refused(sky: Sky, server: Connection, se
         ("SELECT FROM Object", "column 8 near 'FROM Object'"),
         ("SELECT name, 'é', 'α'\nFROM FROM Object", "line 2, column 6 near 'FROM Object'"),
         ("SELECT kind FROM Object LIMIT", "syntax error"),
-        ("SELECT COUNT (*) FROM FROM Object", "column 22 near 'FROM Object'"),
+        ("SELECT COUNT (*) FROM FROM Object", "column 23 near 'FROM Object'"),
         ("SELECT ra FROM Object WHERE name ILIKE 'a%' ; ", "near 'ILIKE 'a%'"),
         ("SELECT ra FROM Object WHERE 'é' = name QUALIFY ra > 1", "near 'QUALIFY ra > 1'"),
     ],

@@ -38,8 +38,8 @@ def require_syntax(sessions: Sessions, sql: str) -> None:
     plain = _LETTER.sub("x", sql)
     with sessions.lease(query_name()) as connection:
         said = _refused(connection, plain, "")
-        if said and _SPACED.search(plain) and not _refused(connection, plain, "IGNORE_SPACE"):
-            said = ""
+        if said and _SPACED.search(plain):
+            said = _refused(connection, plain, "IGNORE_SPACE")
     if said:
         raise _syntax_error(sql, plain, said)
 
