@@ -60,7 +60,8 @@ class SessionState:
     def of(cls, values: list[bytes | None]) -> SessionState:
         """From the row that :data:`ASK` gives."""
         texts = [(value or b"").decode() for value in values]
-        return cls(texts[0], texts[1], texts[2], int(texts[3]), *texts[4:8], float(texts[8]))
+        charset, results, collation, limit, database, time_zone, sql_mode, changed, limit_s = texts
+        return cls(charset, results, collation, int(limit), database, time_zone, sql_mode, changed, float(limit_s))
 
     def require_plain(self) -> None:
         """Refuse what the czar would answer otherwise than this session expects.
