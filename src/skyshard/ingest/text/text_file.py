@@ -40,6 +40,13 @@ _OTHER = {
     b"SIMPLE  =": "a FITS file", b"\x89HDF\r\n": "an HDF5 file", b"SQLite format 3\x00": "an SQLite database",
     b"%PDF-": "a PDF document",
 }  # fmt: skip
+_UNPACK = "unpack it, or write it as text (plain or gzip)"
+_WRITE = "write its rows as Parquet or text"
+_INSTEAD = {
+    "a Parquet file": "let its name end in .parquet, or say format: parquet",
+    "a FITS file": _WRITE, "an HDF5 file": _WRITE, "an SQLite database": _WRITE, "a PDF document": _WRITE,
+}  # fmt: skip
+"""What to do with those that nothing unpacks."""
 _ENCODINGS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"), (codecs.BOM_UTF8, ""),
     (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -87,7 +94,7 @@ def open_text(path: str | Path) -> Iterator[TextFile]:
             first = file.read(32)
         for magic, what in _OTHER.items():
             if first.startswith(magic):
-                raise UserError(f"'{path}' is {what}, no text", remedy="unpack it, or write it as text (plain or gzip)")
+                raise UserError(f"'{path}' is {what}, no text", remedy=_INSTEAD.get(what, _UNPACK))
         with _unpacked(path, first) as raw:
             yield TextFile(raw)
     except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:

@@ -71,9 +71,10 @@ def test_a_file_with_a_mark_is_utf8_whatever_was_declared(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"PK\x03\x04rest", "is a zip archive, no text"),
-        (b"PAR1\x15rest", "is a Parquet file, no text"),
-        (b"SIMPLE  = T", "is a FITS file, no text"),
+        (b"PK\x03\x04rest", "is a zip archive, no text; unpack it"),
+        (b"PAR1\x15rest", "is a Parquet file, no text; let its name end in .parquet"),
+        (b"SIMPLE  = T", "is a FITS file, no text; write its rows as Parquet or text"),
+        (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, no text; write its rows as Parquet or text"),
         (gzip.compress(b"1\n" * 1000, mtime=0)[:30], "is a broken gzip file"),
         (lzma.compress(b"1\n" * 1000)[:40], "is a broken packed file"),
         (codecs.BOM_UTF16_LE + b"\x00\xd8\x00\x00", "is not what its byte-order mark says"),
