@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from skyshard.cluster.node import Node
 from skyshard.columns.node_columns import ChunkImage, NodeColumns, NodeParts, Run, runs_of
@@ -16,8 +17,8 @@ from skyshard.czar.run.column_source import FindReplicas
 from skyshard.registry.catalog.chunk_entries import ChunkEntries
 from skyshard.registry.catalog.published_catalog import CatalogTable
 
-KEPT_RUNS = 8
-"""Of so many units of a table's chunks it is kept where their rows are: the next scan reads the same ones."""
+KEPT_UNITS = 8
+"""Of so many lists of a table's chunks it is kept which can be read, and where: the next scan asks for the same."""
 
 
 class Images(dict[int, ChunkImage]):
@@ -26,16 +27,35 @@ class Images(dict[int, ChunkImage]):
     def __init__(self, images: Mapping[int, ChunkImage]) -> None:
         super().__init__(images)
         self._runs: dict[tuple[int, ...], list[Run]] = {}
+        self._readable: dict[tuple[int, ...], frozenset[int]] = {}
+
+    def readable(self, chunks: tuple[int, ...], table: ChunkEntries) -> frozenset[int]:
+        """The chunks that have an image, and those that the table has not, where it has any images here.
+
+        ``table``: the chunks that the images were found for, the same at each call.
+        """
+        found = self._readable.get(chunks)
+        if found is None:
+            left = frozenset(chunks)
+            if not self.keys() >= left:
+                left = frozenset(chunk for chunk in chunks if self and (chunk in self or chunk not in table))
+            _make_room(self._readable)
+            self._readable[chunks] = found = left
+        return found
 
     def runs(self, chunks: tuple[int, ...]) -> list[Run]:
         """Where the rows of these chunks are, of those that have an image."""
         found = self._runs.get(chunks)
         if found is None:
             found = list(runs_of([self[chunk] for chunk in chunks if chunk in self]))
-            if len(self._runs) >= KEPT_RUNS:
-                self._runs.clear()
+            _make_room(self._runs)
             self._runs[chunks] = found
         return found
+
+
+def _make_room(by_chunks: dict[tuple[int, ...], Any]) -> None:
+    if len(by_chunks) >= KEPT_UNITS:
+        by_chunks.clear()
 
 
 NO_IMAGES = Images({})

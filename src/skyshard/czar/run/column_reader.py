@@ -41,16 +41,15 @@ class ColumnReader:
     calls: Calls = field(default_factory=Calls)
     _found: dict[tuple[str, int], Images] = field(default_factory=dict)
 
-    def covered(self, node: Node, chunks: Sequence[int]) -> set[int]:
+    def covered(self, node: Node, chunks: Sequence[int]) -> frozenset[int]:
         """The chunks of a node that can be read by columns."""
-        left = set(chunks)
+        listed, held = tuple(chunks), list[frozenset[int]]()
         for part in self.way.tables:
             slot = self.pull.template.slots[part.slot]
             found = self.images.of(node, slot.database, slot.table, part.names)
             self._found[node.name, part.slot] = found
-            if not found.keys() >= left:
-                left = {chunk for chunk in left if chunk in found or chunk not in slot.table.chunks} if found else set()
-        return left
+            held.append(found.readable(listed, slot.table.chunks))
+        return held[0] if len(held) == 1 else frozenset(listed).intersection(*held)
 
     def read(self, node: str, chunks: tuple[int, ...]) -> ColumnRows:
         """The rows, or partial rows, of chunks that are covered.

@@ -278,7 +278,8 @@ class Dispatch:
             most_rows = max(1, min(most_rows, worker.carrier.piece_bytes // task.order.record_bytes))
         imaged: list[int] = []
         if task.by_columns is not None:
-            covered = task.by_columns.covered(worker.node, chunks).difference(as_rows)
+            covered = task.by_columns.covered(worker.node, chunks)
+            covered = covered.difference(as_rows) if as_rows else covered
             is_all = len(covered) == len(chunks)
             imaged = list(chunks) if is_all else [chunk for chunk in chunks if chunk in covered]
             chunks = [] if is_all else [chunk for chunk in chunks if chunk not in covered]
