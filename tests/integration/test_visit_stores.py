@@ -10,7 +10,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.drawn_tiles import FIELDS, drawn_tile, expected_history, expected_objects, region_of, sorted_rows
+from tests.support.drawn_tiles import (
+    FIELDS,
+    drawn_tile,
+    expected_history,
+    expected_objects,
+    minus_zeros,
+    region_of,
+    sorted_rows,
+)
 
 from skyshard.apdb.model import StoreSession, TileRows, VisitStore
 from skyshard.apdb.stores.open_store import open_store
@@ -79,6 +87,7 @@ def require_equal(session: StoreSession, tiles: list[TileRows], first: float, la
         assert objects == sorted_rows(expected_objects(tiles, region), "DiaObjectLast")
         sources = sorted_rows(session.read_sources(region, first, last, None).rows, "DiaSource")
         assert sources == sorted_rows(expected_history(tiles, "DiaSource", region, first, last), "DiaSource")
+        assert minus_zeros(sources) == 0
         forced = session.read_forced(region, first, last, ["diaObjectId", "visit", "detector", "psfFlux"]).rows
         wanted = expected_history(tiles, "DiaForcedSource", region, first, last).select(forced.column_names)
         assert sorted_rows(forced, "DiaForcedSource") == sorted_rows(wanted, "DiaForcedSource")

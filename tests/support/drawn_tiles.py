@@ -93,7 +93,7 @@ def _odd_values(field: pa.Field, rng: np.random.Generator, count: int) -> pa.Arr
         edge = 2 ** (field.type.bit_width - 1) - 1
         choices = [0, 1, edge, -edge - 1, 7]
     else:
-        choices = [0.0, -1.5, 0.1, 1e30, -1e-30, 3.25]
+        choices = [0.0, -0.0, -1.5, 0.1, 1e30, -1e-30, 3.25]
         choices += [float("nan"), float("inf"), float("-inf"), 1e-45] if field.nullable else []
     choices += [None] if field.nullable else []
     values = [choices[place] for place in rng.integers(0, len(choices), count)]
@@ -127,6 +127,12 @@ def expected_history(
 
 def _cut(rows: pa.Table, region: Polygon) -> pa.Table:
     return rows.filter(pa.array(region.contains(rows["ra"].to_numpy(), rows["dec"].to_numpy())))
+
+
+def minus_zeros(rows: pa.Table) -> int:
+    """How many numbers are -0.0, which Arrow holds to be equal to 0.0."""
+    columns = [column.fill_null(1.0).to_numpy() for column in rows.columns if pa.types.is_floating(column.type)]
+    return sum(int(((values == 0.0) & np.signbit(values)).sum()) for values in columns)
 
 
 def sorted_rows(rows: pa.Table, name: TableName) -> pa.Table:

@@ -1,7 +1,7 @@
 """Rows as numbers of 64 bits, so that answers are compared without keeping what was stored.
 
 A row's number depends on every column's name and value, not on the order of columns or rows; a set of rows has the sum
-of its rows' numbers. NULL is a value of its own, NaN and infinity are NULL, as they are stored. No I/O.
+of its rows' numbers. NULL is a value of its own, NaN and infinity are NULL, -0.0 is 0.0, as they are stored. No I/O.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import xxhash
 from skyshard.basics.array_types import Flags, Words
 
 _NULL = np.uint64(0x9E3779B97F4A7C15)
-_EXPONENT_32, _EXPONENT_64 = np.uint64(0x7F800000), np.uint64(0x7FF0000000000000)
+_EXPONENTS = {pa.float32(): np.uint32(0x7F800000), pa.float64(): np.uint64(0x7FF0000000000000)}
 """Bits that are all set in what is no number."""
+_SIGNS = {pa.float32(): np.uint32(1 << 31), pa.float64(): np.uint64(1 << 63)}
+"""The bits of -0.0."""
 _VIEWS: dict[pa.DataType, np.dtype] = {
     pa.int8(): np.dtype(np.int8), pa.int16(): np.dtype(np.int16), pa.int32(): np.dtype(np.int32),
     pa.int64(): np.dtype(np.int64), pa.float32(): np.dtype(np.uint32), pa.float64(): np.dtype(np.uint64),
@@ -24,22 +26,25 @@ _VIEWS: dict[pa.DataType, np.dtype] = {
 
 
 def row_numbers(rows: pa.Table | pa.RecordBatch) -> Words:
-    """One number a row."""
+    """One number a row.
+
+    Column by column, so that what is worked on stays in the cache.
+    """
     if not rows.num_rows:
         return np.zeros(0, np.uint64)
     batch = rows.combine_chunks().to_batches()[0] if isinstance(rows, pa.Table) else rows
-    columns = batch.columns
-    bits = np.empty((len(columns), batch.num_rows), np.uint64)
-    for place, column in enumerate(columns):
-        bits[place] = _bits(column)
-    kinds = batch.schema.types
-    _blank(bits, [k for k, kind in enumerate(kinds) if kind == pa.float32()], _EXPONENT_32)
-    _blank(bits, [k for k, kind in enumerate(kinds) if kind == pa.float64()], _EXPONENT_64)
-    for place, column in enumerate(columns):
-        if column.null_count and _is_number(column.type):
-            bits[place, ~_valid(column)] = _NULL
-    bits *= _weights(tuple(batch.schema.names))
-    return _scrambled(bits.sum(axis=0, dtype=np.uint64))
+    total, bits = np.zeros(batch.num_rows, np.uint64), np.empty(batch.num_rows, np.uint64)
+    for column, weight in zip(batch.columns, _weights(tuple(batch.schema.names)), strict=True):
+        values = _bits(column)
+        bits[:] = values
+        if (sign := _SIGNS.get(column.type)) is not None:
+            np.copyto(bits, np.uint64(0), where=values == sign)
+        is_none = _is_none(column, values)
+        if is_none is not None:
+            np.copyto(bits, _NULL, where=is_none)
+        bits *= weight
+        total += bits
+    return _scrambled(total)
 
 
 def digest_of(numbers: Words) -> int:
@@ -49,8 +54,8 @@ def digest_of(numbers: Words) -> int:
 
 @cache
 def _weights(columns: tuple[str, ...]) -> Words:
-    """Odd numbers made of the columns' names, shape (columns, 1)."""
-    return np.array([[xxhash.xxh3_64_intdigest(column.encode()) | 1] for column in columns], np.uint64)
+    """Odd numbers made of the columns' names."""
+    return np.array([xxhash.xxh3_64_intdigest(column.encode()) | 1 for column in columns], np.uint64)
 
 
 def _scrambled(words: Words) -> Words:
@@ -72,14 +77,14 @@ def _bits(array: pa.Array) -> np.ndarray:
     return np.frombuffer(array.buffers()[1], view, len(array), array.offset * view.itemsize)
 
 
-def _blank(bits: Words, places: list[int], exponent: np.uint64) -> None:
-    """Put NULL where a value is no number."""
-    if places:
-        chosen = bits[places]
-        is_none = (chosen & exponent) == exponent
-        if is_none.any():
-            chosen[is_none] = _NULL
-            bits[places] = chosen
+def _is_none(column: pa.Array, values: np.ndarray) -> Flags | None:
+    """Where a column is NULL or no number; None: nowhere. Texts have the word of NULL already."""
+    exponent = _EXPONENTS.get(column.type)
+    is_none = None if exponent is None else (values & exponent) == exponent
+    if column.null_count and _is_number(column.type):
+        is_null = ~_valid(column)
+        return is_null if is_none is None else is_none | is_null
+    return is_none
 
 
 def _valid(array: pa.Array) -> Flags:

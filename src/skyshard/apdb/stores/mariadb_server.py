@@ -81,7 +81,8 @@ class MariaDbServer(SessionTransaction):
         parts = list(batch_literals(rows, LITERAL_ROWS)) if rows.num_rows >= MANY_ROWS else []
         args: list[object] = []
         if not parts:
-            values, args = row_literals(list(zip(*(column.to_pylist() for column in rows.columns), strict=True)))
+            columns = rows.combine_chunks().to_batches()[0].columns
+            values, args = row_literals(list(zip(*(column.to_pylist() for column in columns), strict=True)))
             parts = [values]
         sent = time.perf_counter()
         for part in parts:

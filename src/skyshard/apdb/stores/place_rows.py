@@ -64,5 +64,7 @@ def in_cells(table: StoredTable, rows: pa.Table, chunk_ids: Any, sub_chunk_ids: 
         made[MONTH] = pa.array(months.astype(np.int32), pa.int32())
     if table.has_writer:
         made[STORED_BY] = pa.array(np.full(rows.num_rows, stored_by, np.int64))
-    own = table.kind.schema.names
-    return pa.Table.from_arrays([*made.values(), *rows.select(own).columns], schema=table.schema)
+    found = rows if rows.num_columns == len(table.kind.schema) else rows.select(table.kind.schema.names)
+    for place, (name, values) in enumerate(made.items()):  # one after the other: the others are not looked at
+        found = found.add_column(place, table.schema.field(name), values)
+    return found

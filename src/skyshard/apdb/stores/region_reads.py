@@ -77,8 +77,9 @@ class Wanted:
     @property
     def fetched(self) -> pa.Schema:
         """The answered columns and the positions, by which rows are cut."""
-        missing = [name for name in ("ra", "dec") if name not in self.answered.names]
-        return pa.schema([*self.answered, *(self.table.kind.schema.field(name) for name in missing)])
+        missing = [name for name in ("ra", "dec") if self.answered.get_field_index(name) < 0]
+        more = [self.table.kind.schema.field(name) for name in missing]
+        return pa.schema([*self.answered, *more]) if more else self.answered
 
     def cut(self, rows: pa.Table) -> pa.Table:
         """The rows inside of the region, with the answered columns."""

@@ -5,7 +5,7 @@ Every table is clustered by chunk, sub-chunk, month (where it is parted by month
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import pyarrow as pa
@@ -25,6 +25,13 @@ class StoredTable:
     kind: ApdbTable
     has_writer: bool
     """Rows name the store that wrote them in ``storedBy``, so that readers can leave out those not yet whole."""
+    schema: pa.Schema = field(init=False, repr=False)
+    """All columns: those that place a row, then the schema's."""
+
+    def __post_init__(self) -> None:
+        place = [*_PLACE, *([pa.field(MONTH, pa.int32(), nullable=False)] if self.is_monthly else [])]
+        writer = [pa.field(STORED_BY, pa.int64(), nullable=False)] if self.has_writer else []
+        object.__setattr__(self, "schema", pa.schema([*place, *writer, *self.kind.schema]))
 
     @property
     def name(self) -> TableName:
@@ -33,13 +40,6 @@ class StoredTable:
     @property
     def is_monthly(self) -> bool:
         return self.kind.is_monthly
-
-    @property
-    def schema(self) -> pa.Schema:
-        """All columns: those that place a row, then the schema's."""
-        place = [*_PLACE, *([pa.field(MONTH, pa.int32(), nullable=False)] if self.is_monthly else [])]
-        writer = [pa.field(STORED_BY, pa.int64(), nullable=False)] if self.has_writer else []
-        return pa.schema([*place, *writer, *self.kind.schema])
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
-"""Rows as every backend can hold them: one schema, NULL for numbers that are none. No I/O.
+"""Rows as every backend can hold them: one schema, NULL for numbers that are none, one zero. No I/O.
 
-MariaDB has no NaN and no infinity, SQLite no NaN: so that all backends answer alike, both are NULL in all of them.
+MariaDB has no NaN and no infinity, SQLite no NaN: so that all backends answer alike, both are NULL in all of them. Of
+the two zeros only PostgreSQL keeps the one with a minus sign: it is stored as the other one everywhere.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 
 from skyshard.apdb.tables.apdb_tables import ApdbTable
-from skyshard.basics.array_types import Flags, Floats
 from skyshard.basics.errors import UserError
 
 
@@ -23,28 +23,24 @@ def _required(schema: pa.Schema) -> tuple[int, ...]:
 
 
 @cache
-def _floating(schema: pa.Schema) -> tuple[tuple[np.dtype, tuple[int, ...]], ...]:
+def _floating(schema: pa.Schema) -> tuple[tuple[int, ...], ...]:
     """Places of the columns of each type of floating-point numbers."""
-    types = ((pa.float32(), np.dtype(np.float32)), (pa.float64(), np.dtype(np.float64)))
-    found = ((bits, tuple(k for k, one in enumerate(schema.types) if one == kind)) for kind, bits in types)
-    return tuple((bits, places) for bits, places in found if places)
+    found = (tuple(k for k, one in enumerate(schema.types) if one == kind) for kind in (pa.float32(), pa.float64()))
+    return tuple(places for places in found if places)
 
 
 def storable_rows(kind: ApdbTable, rows: pa.Table) -> pa.Table:
     """Rows with all columns of a table, in its order and types.
 
-    Columns that are missing are NULL, NaN and infinite values become NULL.
+    Columns that are missing are NULL, NaN and infinite values become NULL, -0.0 becomes 0.0.
 
     Raises:
         UserError: a column that the table has not, a value of another type, NULL (or NaN, or infinite) in a column
             that must have a value, a declination outside [-90, 90].
     """
-    batch = _batch(kind, rows)
-    arrays = batch.columns
-    if len(batch) and _leave_out_infinite(arrays, kind.schema):
-        batch = pa.RecordBatch.from_arrays(arrays, schema=kind.schema)
+    batch = _holdable(_batch(kind, rows))
     for place in _required(kind.schema):
-        if missing := arrays[place].null_count:
+        if missing := batch.column(place).null_count:
             what = f"column '{kind.schema.names[place]}': {missing} rows without a value"
             _refuse(kind, what, "every row must have one")
     table = pa.Table.from_batches([batch])
@@ -75,29 +71,23 @@ def _typed(kind: ApdbTable, field: pa.Field, given: pa.ChunkedArray | None, coun
     return given.chunk(0) if given.num_chunks == 1 else pa.concat_arrays(given.chunks or [given.combine_chunks()])
 
 
-def _leave_out_infinite(arrays: list[pa.Array], schema: pa.Schema) -> bool:
-    """Put NULL where a number is none; returns whether there was one.
+def _holdable(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """NULL where a number is none, zero without a sign.
 
-    Looks at the buffers, all columns of one type at once, for there are hundreds of short ones.
+    All columns of one type are looked at together, for there are dozens of short ones.
     """
-    is_changed = False
-    for bits, places in _floating(schema):
-        numbers = np.concatenate([_numbers(arrays[place], bits) for place in places])
-        is_finite = np.isfinite(numbers).reshape(len(places), -1)
-        for row in np.flatnonzero(~is_finite.all(axis=1)):
-            arrays[places[row]] = _without(arrays[places[row]], ~is_finite[row], bits)
-            is_changed = True
-    return is_changed
-
-
-def _numbers(values: pa.Array, bits: np.dtype) -> Floats:
-    return np.frombuffer(values.buffers()[1], bits, len(values), values.offset * bits.itemsize)
-
-
-def _without(values: pa.Array, is_null: Flags, bits: np.dtype) -> pa.Array:
-    if values.null_count:
-        is_null = is_null | values.is_null().to_numpy(zero_copy_only=False)
-    return pa.array(_numbers(values, bits), values.type, mask=is_null)
+    schema = batch.schema
+    for places in _floating(schema) if len(batch) else ():
+        numbers = batch.select(list(places)).to_tensor(null_to_nan=True).to_numpy()
+        is_none = ~np.isfinite(numbers)
+        nones, has_minus_zero = is_none.sum(axis=0), ((numbers == 0.0) & np.signbit(numbers)).any(axis=0)
+        for which in np.flatnonzero((nones > 0) | has_minus_zero).tolist():
+            place = places[which]
+            if has_minus_zero[which] or batch.column(place).null_count != nones[which]:
+                field = schema.field(place)
+                column = pa.array(numbers[:, which] + 0.0, field.type, mask=is_none[:, which])
+                batch = batch.set_column(place, field, column)
+    return batch
 
 
 def _refuse(kind: ApdbTable, what: str, remedy: str) -> NoReturn:

@@ -46,6 +46,7 @@ from skyshard.bench.visits.visit_record import VisitRecord
 from skyshard.bench.workload.workload import Workload
 from skyshard.catalog.strict_files import read_written
 from skyshard.host.atomic_files import write_atomically
+from skyshard.host.process_tuning import freeze_loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def run_visits(
     stage = Stage(watch.watcher, "visits", asked.count)
     over = sum(1 for one in plan.visits if not one.todo)
     telemetry = TelemetryRecorder(watch.probe, clock)
+    freeze_loaded()
     try:
         with telemetry, ProgressThread(stage, lambda: over + driver.found.visits):
             driver.run(plan.visits, _most_tiles(asked))

@@ -34,6 +34,15 @@ def test_numbers_that_are_none_become_null(value: float) -> None:
     assert storable_rows(apdb_table("DiaForcedSource"), forced(psfFlux=value))["psfFlux"].to_pylist() == [None]
 
 
+def test_zero_has_no_sign() -> None:
+    """-0.0 is stored as 0.0, among other values and NULL."""
+    given = [forced(psfFlux=value) for value in (-0.0, -1.5, None, 0.0)]
+    rows = pa.concat_tables(given, promote_options="permissive")
+    found = storable_rows(apdb_table("DiaForcedSource"), rows)["psfFlux"].to_pylist()
+    assert found == [0.0, -1.5, None, 0.0]
+    assert [math.copysign(1.0, value) for value in (found[0], found[3])] == [1.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
