@@ -201,7 +201,7 @@ def test_same_rows_are_made_once_and_others_take_their_place(sky: Testbed, tmp_p
 
 
 def test_polygons_that_are_none_are_refused_or_counted(sky: Testbed, tmp_path: Path) -> None:
-    """Named with visit and detector; clockwise ones are turned and counted."""
+    """Named with visit and detector, and so are images that come again; clockwise ones are turned and counted."""
     table = detectors_table(5, 2, is_clockwise=True)
     llcra = table["llcra"].to_pylist()
     bad = table.set_column(table.schema.get_field_index("llcra"), "llcra", pa.array([None, *llcra[1:]], pa.float64()))
@@ -209,12 +209,15 @@ def test_polygons_that_are_none_are_refused_or_counted(sky: Testbed, tmp_path: P
         values = bad[name].to_pylist()
         values[3] = table[other][3].as_py()
         bad = bad.set_column(bad.schema.get_field_index(name), name, pa.array(values, pa.float64()))
+    bad = pa.concat_tables([bad, bad.slice(5, 1)])
     sky.ingest(write_release(tmp_path / "bad", bad, None, "bad"), runtime="inline")
-    with pytest.raises(UserError, match=r"the region of visit 20260001 detector [03]: .*, and 1 more"):
+    with pytest.raises(UserError, match="visit 20260001 detector 5: an image that another row has already, and 2 more"):
         sky.obscore("bad", into="bad_ivoa")
     assert "bad_ivoa" not in {one.database for one in sky.databases()}
     plan = sky.obscore("bad", into="bad_ivoa", bad_regions="skip", is_plan=True)
-    assert plan.releases[0].left_out == {"a corner is NaN, NULL or beyond a pole": 1, "its sides cross": 1}
+    assert plan.releases[0].left_out == {
+        "an image that another row has already": 1, "a corner is NaN, NULL or beyond a pole": 1, "its sides cross": 1,
+    }  # fmt: skip
     assert plan.releases[0].turned == 10
     assert plan.rows == 3 * 10
     with pytest.raises(UserError, match="no table VisitDetector"):

@@ -70,7 +70,8 @@ class ObsCoreReport:
 class ObsCoreOrder:
     """What to make of which databases; ``constants``: a shipped name or a file, else by the filters of each release.
 
-    ``bad_regions``: a row with a polygon that is none is refused, or left out and counted.
+    ``bad_regions``: a row with a polygon that is none, or of an image that another row has already, is refused, or left
+    out and counted.
     """
 
     databases: Sequence[str]
@@ -147,7 +148,7 @@ class ObsCoreMaker:
         filters = self._words(database, tables.filter_sql())
         name, constants = self._constants(database, filters)
         maker = Observations(constants, database, edges)
-        for observed in self._observed(database, tables):
+        for observed in self._observed(database, tables, maker, tally):
             write(maker.batches(observed, tally))
         if tally.bad and self.order.bad_regions == "refuse":
             others = f", and {sum(tally.bad.values()) - 1} more" * (sum(tally.bad.values()) > 1)
@@ -163,13 +164,14 @@ class ObsCoreMaker:
         except UserError as error:
             raise UserError(f"database '{database}': {error.what}", remedy=error.remedy) from None
 
-    def _observed(self, database: str, tables: VisitTables) -> Iterator[Observed]:
-        detectors = self._ask(database, tables.detector_sql())
+    def _observed(self, database: str, tables: VisitTables, maker: Observations, tally: Tally) -> Iterator[Observed]:
+        detectors = maker.once(Observed("detector", self._ask(database, tables.detector_sql())), tally).rows
         for first in range(0, detectors.num_rows, _BATCH_ROWS):
             yield Observed("detector", detectors.slice(first, _BATCH_ROWS))
         if not tables.patches:
             return
-        patches, bands = self._ask(database, tables.patch_sql()), self._words(database, tables.band_sql())
+        patches = maker.once(Observed("patch", self._ask(database, tables.patch_sql())), tally).rows
+        bands = self._words(database, tables.band_sql())
         for band in bands:
             for first in range(0, patches.num_rows, _BATCH_ROWS):
                 some = patches.slice(first, _BATCH_ROWS)

@@ -23,7 +23,11 @@ def obscore(
         str, typer.Option(help="What is constant for a camera: a shipped name or a YAML file.", metavar="NAME|FILE")
     ] = "",
     bad_regions: Annotated[
-        str, typer.Option(help="Rows whose polygon is none: refuse, or skip and count them.", metavar="refuse|skip")
+        str,
+        typer.Option(
+            help="Rows whose polygon is none, or whose image is there already: refuse, or skip and count them.",
+            metavar="refuse|skip",
+        ),
     ] = "refuse",
     grace: Annotated[float, typer.Option(help="Seconds for which a replaced table stays.", min=0)] = 3600.0,
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be made; change nothing.")] = False,

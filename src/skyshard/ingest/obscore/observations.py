@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import string
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,9 @@ from skyshard.ingest.obscore.regions import Corners, parse_polygons, region_arra
 CORNERS = ("ll", "lr", "ur", "ul")
 """The corners of a detector in turn, as visit tables name them."""
 TURNED = "polygons turned counter-clockwise"
+AGAIN = "an image that another row has already"
+_KEYS = {"detector": ("visit", "detector"), "patch": ("tract", "patch")}
+"""What tells images of a kind apart; patches are in every band once."""
 _SECONDS = 86_400.0
 
 
@@ -67,6 +70,15 @@ class Observations:
     @property
     def schema(self) -> pa.Schema:
         return pa.schema([(column.name, column.type.arrow) for column in obscore_columns(self.edges)])
+
+    def once(self, observed: Observed, tally: Tally) -> Observed:
+        """All rows of a kind without those whose image an earlier row has; these are counted."""
+        is_again = _is_again([observed.rows[name] for name in _KEYS[observed.kind]])
+        if not is_again.any() or not any(one.of == observed.kind for one in self.constants.datasets.values()):
+            return observed
+        tally.bad[AGAIN] += int(is_again.sum())
+        tally.first_bad = tally.first_bad or f"{_place(observed, int(is_again.argmax()))}: {AGAIN}"
+        return Observed(observed.kind, observed.rows.filter(pa.array(~is_again)))
 
     def batches(self, observed: Observed, tally: Tally) -> Iterator[pa.RecordBatch]:
         """One batch for each dataset type of this kind; rows with a bad polygon are left out and counted."""
@@ -134,9 +146,26 @@ def _count_bad(observed: Observed, made: Outlines, tally: Tally) -> None:
         reason = made.fault(int(row)).value
         tally.bad[reason] += 1
         if not tally.first_bad:
-            names = ("visit", "detector") if observed.kind == "detector" else ("tract", "patch")
-            place = " ".join(f"{name} {observed.rows[name][int(row)].as_py()}" for name in names)
-            tally.first_bad = f"the region of {place}: {reason}"
+            tally.first_bad = f"the region of {_place(observed, int(row))}: {reason}"
+
+
+def _place(observed: Observed, row: int) -> str:
+    return " ".join(f"{name} {observed.rows[name][row].as_py()}" for name in _KEYS[observed.kind])
+
+
+def _is_again(keys: Sequence[pa.ChunkedArray]) -> Flags:
+    """Where a row has the keys of one before it.
+
+    >>> _is_again([pa.chunked_array([[7, 7, 8, 7]]), pa.chunked_array([["a", "b", "a", "b"]])]).tolist()
+    [False, False, False, True]
+    """
+    number = np.zeros(len(keys[0]), np.int64)
+    for key in keys:
+        coded = key.combine_chunks().dictionary_encode("encode")
+        number = number * (len(coded.dictionary) + 1) + coded.indices.to_numpy()
+    is_again = np.ones(len(number), np.bool_)
+    is_again[np.unique(number, return_index=True)[1]] = False
+    return is_again
 
 
 def _only(made: Outlines, good: Flags) -> Outlines:

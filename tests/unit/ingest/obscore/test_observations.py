@@ -11,7 +11,7 @@ from tests.support.visit_release import detectors_table, patches_table
 from skyshard.basics.errors import UserError
 from skyshard.catalog.obscore_columns import obscore_columns, standard_descriptions
 from skyshard.ingest.obscore.constants import read_constants
-from skyshard.ingest.obscore.observations import Observations, Observed, Tally, utc_mjd
+from skyshard.ingest.obscore.observations import AGAIN, Observations, Observed, Tally, utc_mjd
 from skyshard.ingest.obscore.visit_tables import visit_tables
 
 
@@ -66,6 +66,22 @@ def test_bad_polygon_is_left_out_and_named() -> None:
     assert found.num_rows == 3 * (table.num_rows - 1)
     assert dict(tally.bad) == {"a corner is NaN, NULL or beyond a pole": 1}
     assert "visit 20260001 detector 5" in tally.first_bad
+
+
+@pytest.mark.parametrize("constants", ["lsstcam", "hsc"])
+def test_image_that_comes_again_is_left_out_and_named(constants: str) -> None:
+    """By visit and detector, or tract and patch, whatever its polygon; the first row stays."""
+    table = renamed(detectors_table(3, 2))
+    again = table.slice(4, 3).set_column(table.schema.get_field_index("ul_ra"), "ul_ra", pa.array([1.0, 2.0, 3.0]))
+    maker, tally = Observations(read_constants(constants, [])[1], "sky", 4), Tally()
+    assert maker.once(Observed("detector", table), tally).rows.equals(table)
+    assert not tally.bad
+    assert maker.once(Observed("detector", pa.concat_tables([table, again])), tally).rows.equals(table)
+    assert dict(tally.bad) == {AGAIN: 3}
+    assert tally.first_bad == f"visit {table['visit'][4]} detector {table['detector'][4]}: {AGAIN}"
+    patches = patches_table().rename_columns(["tract", "patch", "ra", "dec", "region"])
+    assert maker.once(Observed("patch", pa.concat_tables([patches, patches])), tally).rows.equals(patches)
+    assert dict(tally.bad) == {AGAIN: 3 + patches.num_rows}
 
 
 def test_times_keep_the_leap_seconds_of_their_day() -> None:
