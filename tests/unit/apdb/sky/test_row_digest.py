@@ -1,6 +1,7 @@
 """Numbers of rows: equal for rows that a store holds to be equal, different for all others."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +13,9 @@ TYPES = {"flag": pa.int8(), "id": pa.int64(), "flux": pa.float32(), "ra": pa.flo
 ROW = {"flag": 1, "id": 2**60, "flux": 0.5, "ra": 10.0, "band": "g"}
 
 
-def rows(*changes: dict[str, object], names: tuple[str, ...] = tuple(TYPES)) -> pa.Table:
+def rows(*changes: Mapping[str, object], names: tuple[str, ...] = tuple(TYPES)) -> pa.Table:
     schema = pa.schema([(name, TYPES[name]) for name in names])
-    return pa.Table.from_pylist([ROW | one for one in changes], schema=schema)
+    return pa.Table.from_pylist([ROW | dict(one) for one in changes], schema=schema)
 
 
 @pytest.mark.parametrize("name", list(TYPES))
