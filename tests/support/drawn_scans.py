@@ -7,7 +7,6 @@ A statement depends only on the chance that it is drawn with.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from skyshard.czar.columns.not_by_columns import NotByColumns
 from skyshard.czar.plan.planner import plan_statement
 from skyshard.czar.plan.query_plan import Pull, QueryPlan
 from skyshard.czar.result.typed_results import TypedColumn, from_rows
+from skyshard.czar.run.both_ways import difference
 from skyshard.czar.run.pull_columns import read_columns
 from skyshard.czar.run.pull_order import cast_template
 from skyshard.czar.sql.statement import SelectStatement, parse_statement
@@ -268,7 +268,7 @@ class BothWays:
                 return self._counted("any order")
             return f"an answer where the server says {error}"
         return self._counted(
-            "alike", _difference(got, want, is_sum="SUM(" in sql or "AVG(" in sql or "STD" in sql or "VAR" in sql)
+            "alike", difference(got, want, is_exact=not any(word in sql for word in ("SUM(", "AVG(", "STD", "VAR")))
         )
 
     def admitted(self, expression: str) -> Pull | None:
@@ -326,29 +326,3 @@ class BothWays:
     def _by_rows(self, pull: Pull, columns: tuple[TypedColumn, ...]) -> pa.Table:
         text = cast_template(pull, columns, is_text=True).of_chunk(CHUNKS[0])
         return from_rows(self.server.rows(text), columns)
-
-
-def _difference(got: pa.Table, want: pa.Table, *, is_sum: bool) -> str:
-    if got.schema.types != want.schema.types:
-        return f"types {got.schema.types} instead of {want.schema.types}"
-    left, right = (_sorted(one) for one in (got, want))
-    if len(left) != len(right):
-        return f"{len(left)} rows instead of {len(right)}"
-    for one, other in zip(left, right, strict=True):
-        if not all(_same(a, b, is_sum=is_sum) for a, b in zip(one, other, strict=True)):
-            return f"{one} instead of {other}"
-    return ""
-
-
-def _sorted(table: pa.Table) -> list[tuple[Any, ...]]:
-    """Rows by their exact columns first, so that sums in another order sort alike."""
-    kinds = table.schema.types
-    places = sorted(range(len(kinds)), key=lambda place: pa.types.is_floating(kinds[place]))
-    rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
-    return sorted(rows, key=lambda row: [(row[at] is None, 0 if row[at] is None else row[at]) for at in places])
-
-
-def _same(one: Any, other: Any, *, is_sum: bool) -> bool:
-    if is_sum and isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
-    return bool(one == other)

@@ -29,12 +29,18 @@ def require_same(by_columns: pa.Table, as_rows: pa.Table, statement: str, *, is_
     Raises:
         Bug: they differ.
     """
-    found = _difference(by_columns, as_rows, is_limited=is_limited)
+    found = difference(by_columns, as_rows, is_limited=is_limited)
     if found:
         raise Bug(f"columns and rows differ: {found}; statement: {statement}")
 
 
-def _difference(one: pa.Table, other: pa.Table, *, is_limited: bool) -> str:
+def difference(one: pa.Table, other: pa.Table, *, is_limited: bool = False, is_exact: bool = False) -> str:
+    """The first difference of two answers, whatever the order of their rows; empty where there is none.
+
+    Args:
+        is_limited: any rows may have been taken, so only their number and types are compared.
+        is_exact: no DOUBLE of theirs is a sum, so that all are equal to the last bit.
+    """
     if one.schema.types != other.schema.types:
         return f"types {one.schema.types} instead of {other.schema.types}"
     if one.num_rows != other.num_rows:
@@ -42,7 +48,7 @@ def _difference(one: pa.Table, other: pa.Table, *, is_limited: bool) -> str:
     if is_limited:
         return ""
     for row, expected in zip(_sorted(one), _sorted(other), strict=True):
-        if not all(map(_same, row, expected)):
+        if not (row == expected if is_exact else all(map(_same, row, expected))):
             return f"{row} instead of {expected}"
     return ""
 
