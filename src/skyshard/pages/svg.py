@@ -13,7 +13,7 @@ from html import escape
 
 import matplotlib as mpl
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
@@ -66,7 +66,7 @@ def thin_labels(figure: Figure) -> None:
     """Hide the labels of ticks, and texts marked ``MAY_GO``, that would overprint another or leave the figure."""
     renderer = FigureCanvasAgg(figure).get_renderer()
     paper = Bbox.from_bounds(0, 0, *figure.canvas.get_width_height())
-    for labels in _label_rows(figure, renderer):
+    for labels in _label_rows(figure):
         kept: list[Bbox] = []
         for label in labels:
             box = label.get_window_extent(renderer)
@@ -77,17 +77,16 @@ def thin_labels(figure: Figure) -> None:
                 label.set_visible(False)
 
 
-def _label_rows(figure: Figure, renderer: RendererAgg) -> Iterator[Sequence[Text]]:
+def _label_rows(figure: Figure) -> Iterator[Sequence[Text]]:
     """Of each panel the labels of both axes that are within their range, then the texts that may go."""
     for axes in figure.axes:
         axes.apply_aspect()
-        for axis in (axes.yaxis, axes.xaxis):
-            axis.get_tightbbox(renderer)  # makes the ticks and puts their labels into place
-        ticks = [label for axis in (axes.yaxis, axes.xaxis) for label in _tick_labels(axis)]
+        ticks = [label for axis in (axes.yaxis, axes.xaxis) if axis.get_visible() for label in _tick_labels(axis)]
         yield [*ticks, *(text for text in axes.texts if text.get_label() == MAY_GO)]
 
 
 def _tick_labels(axis: Axis) -> list[Text]:
+    axis.get_majorticklabels()  # makes the ticks and puts their labels into place
     low, high = sorted(axis.get_view_interval())
     slack = 1e-9 * (high - low)
     ticks = [tick for tick in axis.get_major_ticks() if low - slack <= tick.get_loc() <= high + slack]
