@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from skyshard.basics.errors import SkyshardError
 from skyshard.basics.scan_way import ScanWay, require_way
 from skyshard.catalog.schema import Table
 from skyshard.cluster.node import Node
@@ -40,10 +39,10 @@ from skyshard.czar.run.doubts import TakeDoubt, no_doubt
 from skyshard.czar.run.execute_plan import TEXT_ROWS, CarryOut
 from skyshard.czar.run.met_nodes import FindNodes, MetNodes
 from skyshard.czar.run.node_workers import NodeWorkers
+from skyshard.czar.run.queries_under_way import QueriesUnderWay
 from skyshard.czar.run.query_events import slow_limit, tell_ended, tell_failed, tell_planned
 from skyshard.czar.run.result_types import result_types
 from skyshard.czar.run.scratch_tables import query_name
-from skyshard.czar.run.stored_result import in_words
 from skyshard.czar.run.syntax_check import enter_scratch, require_syntax
 from skyshard.czar.run.visible_stores import seeing
 from skyshard.czar.scan.left_tables import LeftTables
@@ -107,12 +106,12 @@ class Czar:
         events: EventLog = ONLY_LOGGED,
         scan: ScanWay = "auto",
     ) -> None:
-        self._running: dict[str, Running] = {}
+        self._under_way = QueriesUnderWay()
         self.column_bytes = 0
         """Of column images that its statements have read, those that failed among them."""
         self.scan = require_way(scan)
         beside = sum(node.is_here for node in nodes.values())
-        left = LeftTables(self._running.__contains__)
+        left = LeftTables(self._under_way.__contains__)
         throttle = ScanThrottle()
 
         def worker_of(node: Node) -> QueryWorker:
@@ -284,7 +283,8 @@ class Czar:
             with apart():
                 answer = self._answer(sql, database, running, begun, is_whole=is_whole, brought=brought, ahead=ahead)
             is_scan = answer.plan.lane is Lane.SCAN
-            with self._under_way(running, answer), contextlib.nullcontext() if is_scan else apart():
+            held = self._under_way.hold(running, answer, self._clean_up, self._beats.during)
+            with held, contextlib.nullcontext() if is_scan else apart():
                 yield answer
         except BaseException as error:
             elapsed_s, words = time.perf_counter() - begun, str(error) or type(error).__name__
@@ -302,42 +302,13 @@ class Czar:
         if self._on_end is not None and not running.is_submitted:
             self._on_end(ended)
 
-    @contextlib.contextmanager
-    def _under_way(self, running: Running, answer: Answer) -> Iterator[None]:
-        """The query can be cancelled; whatever happens, nothing of it is left."""
-        with self._lock:
-            self._running[running.query] = running
-        try:
-            try:
-                with self._beats.during():
-                    yield
-            finally:
-                answer.close()
-        except SkyshardError as error:
-            self._clean_up.clean(running.query)
-            running.check()
-            raise in_words(error, running.query) from error.__cause__
-        except BaseException:
-            self._clean_up.clean(running.query)
-            raise
-        finally:
-            with self._lock:
-                del self._running[running.query]
-
     def under_way(self) -> list[Running]:
         """The queries whose rows are being read from this czar now; their counters go on."""
-        with self._lock:
-            return list(self._running.values())
+        return self._under_way.list()
 
     def cancel(self, query: str) -> bool:
         """Stop a query on all servers; False if it is not under way here."""
-        with self._lock:
-            running = self._running.get(query)
-        if running is None:
-            return False
-        running.stop()
-        self._clean_up.cancel(query)
-        return True
+        return self._under_way.stop(query, self._clean_up)
 
     def bring(self, schema: str, tables: Mapping[str, tuple[Table, Rows]]) -> AbstractContextManager[Catalog]:
         """Tables of a client's own, on every node while the context lasts; for ``brought`` of :meth:`open`.
