@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from skyshard.basics.errors import UserError
 from skyshard.serve.qserv.ingest_state import charset_of
 from skyshard.serve.qserv.json_rows import BinaryEncoding
-from skyshard.serve.qserv.user_tables import BINARY, decoded
+from skyshard.serve.qserv.user_tables import BINARY, content_of
 
 _ESCAPED = re.compile(rb"[\\\t\n\r\0]")
 _WRITTEN = {b"\\": b"\\\\", b"\t": b"\\t", b"\n": b"\\n", b"\r": b"\\r", b"\0": b"\\0"}
@@ -53,14 +52,5 @@ def _lines(
 
 
 def _field(value: Any, encoding: BinaryEncoding | None, charset: str) -> bytes:
-    if value is None:
-        return b"\\N"
-    if encoding is not None:
-        content = decoded(value, encoding)
-    elif isinstance(value, bool):
-        content = b"1" if value else b"0"
-    elif isinstance(value, str | int | float | Decimal):
-        content = str(value).encode(charset)
-    else:
-        raise TypeError
-    return _ESCAPED.sub(lambda found: _WRITTEN[found.group()], content)
+    content = content_of(value, encoding, charset)
+    return b"\\N" if content is None else _ESCAPED.sub(lambda found: _WRITTEN[found.group()], content)

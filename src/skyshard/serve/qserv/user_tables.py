@@ -239,17 +239,25 @@ def _texts(values: Sequence[Any], name: str, encoding: BinaryEncoding | None) ->
 
 
 def _field(value: Any, encoding: BinaryEncoding | None) -> bytes:
+    content = content_of(value, encoding, "utf-8")
+    return b"\\N" if content is None else b'"' + content.replace(b'"', b'""') + b'"'
+
+
+def content_of(value: Any, encoding: BinaryEncoding | None, charset: str) -> bytes | None:
+    r"""The bytes of a value of a JSON row, None for NULL; ValueError or TypeError where it is none.
+
+    >>> content_of("6f", "hex", "utf-8"), content_of(True, None, "utf-8"), content_of("\xe9", None, "cp1252")
+    (b'o', b'1', b'\xe9')
+    """
     if value is None:
-        return b"\\N"
+        return None
     if encoding is not None:
-        content = decoded(value, encoding)
-    elif isinstance(value, bool):
-        content = b"1" if value else b"0"
-    elif isinstance(value, str | int | float | Decimal):
-        content = str(value).encode()
-    else:
-        raise TypeError
-    return b'"' + content.replace(b'"', b'""') + b'"'
+        return decoded(value, encoding)
+    if isinstance(value, bool):
+        return b"1" if value else b"0"
+    if isinstance(value, str | int | float | Decimal):
+        return str(value).encode(charset)
+    raise TypeError
 
 
 def decoded(value: Any, encoding: BinaryEncoding) -> bytes:
