@@ -7,16 +7,22 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.support.mutated_statements import mutated
 from tests.support.statement_cases import read_cases
 from tests.support.trouble_sky import DATABASE, Sky, build_sky
 
 from skyshard.basics.errors import SkyshardError, UserError
+from skyshard.bench.workload.data_profile import DataProfile
+from skyshard.bench.workload.parameters import Draws, draw
+from skyshard.bench.workload.query_template import parse_header, read_template, wanted_columns
+from skyshard.bench.workload.schema_names import read_schema_file
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.sql.dialect import DIALECT, render
 from skyshard.czar.sql.statement import SelectStatement, parse_statement
 from skyshard.db.connection import Account, Connection, connect, quote_text
+from skyshard.host.shipped_data import data_folder
 
 pytestmark = pytest.mark.integration
 
@@ -134,3 +140,19 @@ def test_words_of_other_languages_are_names(server: Connection) -> None:
             other.append(sql)
     assert same > 2000
     assert (other, refused - NO_NAMES) == ([], set())
+
+
+@pytest.mark.parametrize("schema", ["synth", "kpm", "dp1", "hsc"])
+def test_every_shipped_template_is_read_by_the_server(server: Connection, schema: str) -> None:
+    """Whatever a schema calls its columns: ``dec``, of DP1's DiaObject, is a word of MariaDB's."""
+    folder, names = data_folder("queries", "sql"), read_schema_file(data_folder("queries", "schemas"), schema)
+    paths = [path for path in folder.glob("*/*.sql") if schema in parse_header(path.read_text(), path).schemas]
+    assert len(paths) > 10
+    unread = []
+    for path in sorted(paths):
+        template = read_template(folder, f"{path.parent.name}/{path.stem}", names)
+        draws = Draws.of(DataProfile.example(wanted_columns([template])), np.random.default_rng(1))
+        sql = template.render(draw(template.header.parameters, draws))
+        if not is_read(server, sql):
+            unread.append(sql[:200])
+    assert unread == []

@@ -5,6 +5,6 @@
 -- parameters:
 --   places: {type: positions, count: 100, scatter_arcsec: 0.2}
 -- lsdb: a form has one cone
-SELECT {{ Detected.id }}, {{ Detected.ra }}, {{ Detected.decl }}
-FROM {{ Detected.table }}
-WHERE {% for one in places %}{{ "" if loop.first else " OR " }}({{ Detected.decl }} BETWEEN {{ one.decl - 0.000278 }} AND {{ one.decl + 0.000278 }} AND scisql_angSep({{ Detected.ra }}, {{ Detected.decl }}, {{ one.ra }}, {{ one.decl }}) < 0.0002777777777777778){% endfor %}
+SELECT o.{{ Detected.id }}, o.{{ Detected.ra }}, o.{{ Detected.decl }}
+FROM {{ Detected.table }} o
+WHERE {% for one in places %}{{ "" if loop.first else " OR " }}(o.{{ Detected.decl }} BETWEEN {{ one.decl - 0.000278 }} AND {{ one.decl + 0.000278 }} AND scisql_angSep(o.{{ Detected.ra }}, o.{{ Detected.decl }}, {{ one.ra }}, {{ one.decl }}) < 0.0002777777777777778){% endfor %}

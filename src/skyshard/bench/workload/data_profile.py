@@ -120,11 +120,11 @@ def _count(target: Target, database: str, director: str) -> int:
 def _sample(
     target: Target, database: str, table: str, columns: Sequence[str], key: str, modulus: int, seed: int
 ) -> pa.Table:
-    """The rows of one residue class."""
+    """The rows of one residue class; behind an alias a column may be called like a word of SQL, as ``dec`` is."""
     if isinstance(target, SamplesRows):
         return target.sample(table, columns, key, modulus, seed % modulus)
-    where = f"{key} % {modulus} = {seed % modulus}"
-    return target.run(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", database).table
+    names = ", ".join(f"o.{name}" for name in columns)
+    return target.run(f"SELECT {names} FROM {table} o WHERE o.{key} % {modulus} = {seed % modulus}", database).table
 
 
 def _with_positions(

@@ -51,6 +51,6 @@ def test_a_profile_samples_one_residue_class() -> None:
     target = Catalog(1)
     profile_data(target, "d", [("Source", "flux")], 7)
     assert target.statements[1:] == [
-        "SELECT objectId, ra, decl FROM Object WHERE objectId % 3 = 1",
-        "SELECT flux FROM Source WHERE objectId % 3 = 1",
+        "SELECT o.objectId, o.ra, o.decl FROM Object o WHERE o.objectId % 3 = 1",
+        "SELECT o.flux FROM Source o WHERE o.objectId % 3 = 1",
     ]
