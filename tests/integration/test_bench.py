@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from tests.support.full_manifest import full_manifest, leaves
 from tests.support.kpm_sky import rename_to_kpm
 from typer.testing import CliRunner, Result
 
@@ -17,6 +18,7 @@ from skyshard.basics.errors import UserError
 from skyshard.bench.record.class_work import class_work, whole_phases
 from skyshard.bench.record.server_work import Attribution
 from skyshard.bench.record.trial_folder import read_trial
+from skyshard.bench.record.trial_manifest import TrialManifest
 from skyshard.bench.workload.query_template import Header, parse_header
 from skyshard.bench.workload.workload import read_workload
 from skyshard.cli.app import app
@@ -123,6 +125,8 @@ def test_key_buffers_of_the_nodes_stand_in_the_manifest_and_in_the_comparison(
         cluster.change_settings(["key_buffer_size=default", "node1:key_buffer_size=default"])
     manifest = json.loads((tmp_path / "small" / "manifest.json").read_text())
     assert manifest["version"] == 3
+    assert set(manifest["catalog"]["loader"].values()) == {"image"}
+    assert set(leaves(TrialManifest.model_validate(manifest))) <= set(leaves(full_manifest()))  # all facts have a place
     assert manifest["servers"].keys() == {"czar", *cluster.node_names}
     found = manifest["servers"]["node1"]["variables"]
     assert found["key_buffer_size"] == {"value": str(8 << 20), "default": str(128 << 20)}
