@@ -15,6 +15,7 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -68,6 +69,26 @@ class _Source:
         return table.__arrow_c_stream__(requested_schema)
 
 
+@lru_cache(maxsize=1)
+def _asks_anew() -> bool:
+    """Whether the engine asks a source for its rows at each call, as DuckDB does since 1.5; before, it keeps the first
+    ones, or none. Then plans are made for each call."""
+    import duckdb
+
+    source = _Source(pa.schema({"n": pa.int64()}))
+    with duckdb.connect(":memory:") as apart:  # an error may end a database
+        try:
+            apart.register("t", source)
+            apart.execute("PREPARE w AS SELECT sum(n) FROM t")
+            for value in (1, 2):
+                source.table = pa.table({"n": [value]})
+                if apart.execute("EXECUTE w").fetchall() != [(value,)]:
+                    return False
+        except duckdb.Error:
+            return False
+    return True
+
+
 class _Session:
     """A cursor with the statements of one way over tables of one shape; ``c<number>`` and ``w`` are prepared."""
 
@@ -77,18 +98,24 @@ class _Session:
         self._way = way
         self._sources = {slot: _Source(schema) for slot, schema in shape[2]}
         try:
-            for slot, source in self._sources.items():
-                self.cursor.register(f"t{slot}", source)
-            for number, check in enumerate(way.checks):
-                self.cursor.execute(f"PREPARE c{number} AS {check}")
-            if way.is_one_row:
-                self.cursor.execute(f"PREPARE w AS {way.text}")
+            if _asks_anew():
+                self._prepare(self._sources)
         except BaseException:
             self.cursor.close()
             raise
 
+    def _prepare(self, sources: Mapping[int, object]) -> None:
+        for slot, source in sources.items():
+            self.cursor.register(f"t{slot}", source)
+        for number, check in enumerate(self._way.checks):
+            self.cursor.execute(f"PREPARE c{number} AS {check}")
+        if self._way.is_one_row:
+            self.cursor.execute(f"PREPARE w AS {self._way.text}")
+
     def compute(self, tables: Mapping[int, pa.Table]) -> pa.Table:
         """Raises what the engine raises, and NotByColumns."""
+        if not _asks_anew():
+            self._prepare(tables)
         for slot, source in self._sources.items():
             source.table = tables[slot]
         try:
@@ -178,7 +205,7 @@ class Calls:
         finally:
             with self._lock:
                 self._sessions.discard(found)
-                is_whole = is_whole and found not in self._stopped
+                is_whole = is_whole and found not in self._stopped and _asks_anew()
                 self._stopped.discard(found)
             if is_whole:
                 _KEPT.give(found)

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from skyshard.czar.columns import engine
 from skyshard.czar.columns.column_way import ColumnWay, TableColumns
 from skyshard.czar.columns.engine import KEPT_SESSIONS, Calls, _Kept, _Session, compute
 from skyshard.czar.columns.not_by_columns import NotByColumns
@@ -47,6 +48,16 @@ def test_each_call_reads_its_own_rows_when_plans_are_kept(way: ColumnWay) -> Non
             assert found.to_pylist() == [{"a0": len(values), "a1": total, "a2": max(held, default=None)}]
         else:
             assert found.column("a0").to_pylist() == [value for value in held if value > 1]
+
+
+@pytest.mark.parametrize("way", [TOTAL, ROWS])
+def test_each_call_reads_its_own_rows_where_plans_hold_them(way: ColumnWay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Releases of the engine before 1.5 keep the first rows of a source, or none: then each call has its own plan."""
+    monkeypatch.setattr(engine, "_asks_anew", lambda: False)
+    for values in [(2, 3), (5,), (None,)]:
+        held = [value for value in values if value is not None]
+        found = compute(way, {0: numbers(*values)}, Calls()).to_pydict()
+        assert found["a0"] == ([len(values)] if way is TOTAL else held)
 
 
 def test_one_row_has_the_types_that_the_engine_declares() -> None:
