@@ -18,7 +18,7 @@ from skyshard.czar.bind.clauses import qualified
 from skyshard.czar.bind.ref_match import Sides, is_match, possible_sides, read_by, single
 from skyshard.czar.locate.chunk_choice import ChunkChoice, all_chunks, choose_chunks
 from skyshard.czar.locate.locality import top_terms
-from skyshard.czar.plan.chunk_statements import own_terms, render_terms
+from skyshard.czar.plan.chunk_source import own_terms, render_terms
 from skyshard.czar.plan.chunk_template import Slot, Template, slot_mark
 from skyshard.czar.plan.cost_estimate import row_bytes, width_of
 from skyshard.czar.plan.query_plan import Pull

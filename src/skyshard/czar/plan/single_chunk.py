@@ -9,15 +9,8 @@ from sqlglot import exp
 from skyshard.czar.bind.bound_statement import Block, Bound
 from skyshard.czar.bind.clauses import Clauses
 from skyshard.czar.locate.locality import Locality
-from skyshard.czar.plan.chunk_statements import (
-    ChunkSource,
-    is_constant,
-    limit_of,
-    not_position,
-    ordering,
-    over_items,
-    sorting,
-)
+from skyshard.czar.plan.chunk_source import ChunkSource, is_constant, not_position
+from skyshard.czar.plan.chunk_statements import limit_of, ordering, over_items, sorting
 from skyshard.czar.plan.query_plan import Pull
 
 _ITEM_NAME = re.compile(r"c\d+", re.IGNORECASE)
