@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.workload.workload import Name
@@ -36,7 +36,8 @@ def _is_level(content: object) -> object:
     raise broken_rule(f"it is {found}, a level is one word or number", remedy="write one, in quotes if need be")
 
 
-Level = Annotated[StrictStr | StrictInt | StrictFloat | StrictBool, BeforeValidator(_is_level)]
+_AnyFloat = Annotated[float, Field(strict=True, allow_inf_nan=True)]  # a factor says itself which numbers are levels
+Level = Annotated[StrictStr | StrictInt | _AnyFloat | StrictBool, BeforeValidator(_is_level)]
 """A level as the file has it; ``factors`` makes it a text or a number."""
 MOST_TRIALS = 1000
 
