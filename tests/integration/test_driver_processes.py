@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -84,6 +86,34 @@ def test_of_a_process_that_dies_the_others_samples_are_kept(tmp_path: Path, monk
     assert (
         "Stopped early since 1 of 2 driver processes died in phase p0" in (tmp_path / "trial" / "report.md").read_text()
     )
+
+
+LEFT_ALONE = """
+import signal
+from skyshard.bench.drive.driver_processes import DriverProcesses, ProcessDriver, wall_clock
+from skyshard.bench.target import NullTarget
+
+if __name__ == "__main__":
+    driver = ProcessDriver(DriverProcesses(NullTarget, 2), "d", wall_clock())
+    print("open", flush=True)
+    signal.pause()
+"""
+
+
+def test_driver_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    """They wait for work on a pipe of which each holds both ends: none would hear that nobody is left."""
+    program = tmp_path / "left_alone.py"
+    program.write_text(LEFT_ALONE)
+    with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "open\n"
+        processes = psutil.Process(running.pid).children()
+        running.kill()
+    assert len(processes) >= 2
+    _, alive = psutil.wait_procs(processes, timeout=60)
+    for one in alive:
+        one.kill()
+    assert not alive
 
 
 def broken() -> NullTarget:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 import sys
 import threading
@@ -241,8 +243,17 @@ def _open_share(*share: Any) -> None:
     """Make this process's share."""
     for number in ENDING_SIGNALS:  # a terminal sends them to all processes
         signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     write_logs_of_environment()
     _SHARES.append(DriverShare(*share))
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has: one that was killed leaves a pool that waits for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _on_share(method: Callable[..., R], *args: Any) -> R:
