@@ -98,6 +98,7 @@ def test_what_one_server_cannot_read_is_refused(sky: Sky, server: Connection, se
         ("SELECT kind FROM Object LIMIT", "syntax error"),
         ("SELECT COUNT (*) FROM FROM Object", "column 23 near 'FROM Object'"),
         ("SELECT ra FROM Object WHERE name ILIKE 'a%' ; ", "near 'ILIKE 'a%'"),
+        ("SELECT ra, dec FROM Object WHERE 'dec' = name AND dec > 0", "as a name write it in backticks, `dec`"),
         ("SELECT ra FROM Object WHERE 'é' = name QUALIFY ra > 1", "near 'QUALIFY ra > 1'"),
     ],
 )
@@ -106,7 +107,7 @@ def test_a_syntax_error_says_where(sky: Sky, sql: str, where: str) -> None:
     for target in (sky.czar, sky.mono):
         with pytest.raises(UserError) as error:
             target.execute(sql, DATABASE)
-        assert where in str(error.value)
+        assert where in f"{error.value}; {error.value.remedy}"
         assert "syntax error" in str(error.value)
 
 

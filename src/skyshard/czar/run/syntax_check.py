@@ -18,6 +18,11 @@ from skyshard.db.sessions import Sessions
 _NEAR = re.compile(r"near '(.*)' at line \d+$", re.DOTALL)
 _LETTER = re.compile(r"[^\x00-\x7f]")
 _SPACED = re.compile(r"\w\s+\(")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_OF_CLAUSES = re.compile(
+    "select|from|where|group|order|by|having|limit|union|join|on|using|as|and|or|not|in|is|between|like", re.IGNORECASE
+)
+"""Words of which one too many, or out of place, is no name that lacks backticks."""
 _SHOWN = 40
 _SYNTAX = 1064
 
@@ -40,8 +45,38 @@ def require_syntax(sessions: Sessions, sql: str) -> None:
         said = _refused(connection, plain, "")
         if said and _SPACED.search(plain):
             said = _refused(connection, plain, "IGNORE_SPACE")
-    if said:
-        raise _syntax_error(sql, plain, said)
+        if not said:
+            return
+        at = _place(plain, said)
+        name = _WORD.match(plain, max(at, 0))
+        quoted = _in_backticks(plain, name.group()) if at >= 0 and name else ""
+        is_name = bool(quoted) and not _refused(connection, quoted, "")
+    if is_name and name:
+        remedy = f"{name.group()} is a word of SQL: as a name write it in backticks, `{name.group()}`"
+    else:
+        remedy = "write it as MariaDB has it"
+    raise _syntax_error(sql, at, remedy)
+
+
+def _place(plain: str, words: str) -> int:
+    """Where the server stopped reading; -1: at the end."""
+    found = _NEAR.search(words)
+    return plain.rfind(found.group(1)) if found and found.group(1) else -1
+
+
+def _in_backticks(plain: str, word: str) -> str:
+    """The statement with a word as a name wherever it stands bare; empty if it is one of the clauses'.
+
+    >>> _in_backticks("SELECT ra, dec, o.dec, 'dec' FROM Object o", "dec")
+    "SELECT ra, `dec`, o.dec, 'dec' FROM Object o"
+    """
+    if _OF_CLAUSES.fullmatch(word):
+        return ""
+    return re.sub(rf"'[^']*'|\"[^\"]*\"|`[^`]*`|(?<![\w.@]){word}\b", lambda one: _named(one.group(), word), plain)
+
+
+def _named(text: str, word: str) -> str:
+    return f"`{word}`" if text == word else text
 
 
 def _refused(connection: Connection, plain: str, mode: str) -> str:
@@ -55,12 +90,10 @@ def _refused(connection: Connection, plain: str, mode: str) -> str:
     return ""
 
 
-def _syntax_error(sql: str, plain: str, words: str) -> UserError:
+def _syntax_error(sql: str, at: int, remedy: str) -> UserError:
     """As the parser's own errors: with line and column, and what comes there."""
-    found = _NEAR.search(words)
-    at = plain.rfind(found.group(1)) if found and found.group(1) else -1
     if at < 0:
-        return UserError("syntax error: the statement ends too early", remedy="write it as MariaDB has it")
+        return UserError("syntax error: the statement ends too early", remedy=remedy)
     before, near = sql[:at], " ".join(sql[at : at + _SHOWN].split())
     line, column = before.count("\n") + 1, at - before.rfind("\n")
-    return UserError(f"syntax error at line {line}, column {column} near '{near}'", remedy="write it as MariaDB has it")
+    return UserError(f"syntax error at line {line}, column {column} near '{near}'", remedy=remedy)
