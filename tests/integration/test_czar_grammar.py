@@ -98,7 +98,7 @@ def test_what_one_server_cannot_read_is_refused(sky: Sky, server: Connection, se
         ("SELECT kind FROM Object LIMIT", "syntax error"),
         ("SELECT COUNT (*) FROM FROM Object", "column 23 near 'FROM Object'"),
         ("SELECT ra FROM Object WHERE name ILIKE 'a%' ; ", "near 'ILIKE 'a%'"),
-        ("SELECT ra, dec FROM Object WHERE 'dec' = name AND dec > 0", "as a name write it in backticks, `dec`"),
+        ("SELECT ra, rows FROM Object WHERE 'rows' = name AND rows > 0", "as a name write it in backticks, `rows`"),
         ("SELECT ra FROM Object WHERE 'é' = name QUALIFY ra > 1", "near 'QUALIFY ra > 1'"),
     ],
 )
@@ -109,6 +109,18 @@ def test_a_syntax_error_says_where(sky: Sky, sql: str, where: str) -> None:
             target.execute(sql, DATABASE)
         assert where in f"{error.value}; {error.value.remedy}"
         assert "syntax error" in str(error.value)
+
+
+def test_names_that_many_catalogs_have_need_no_backticks(sky: Sky, server: Connection) -> None:
+    """Of czar and oracle; in texts and behind a dot the words stay as they are."""
+    bare = "SELECT Match.objectId, decl AS dec, 'dec, Match' AS t FROM Object AS Match ORDER BY dec DESC, 1 LIMIT 5"
+    quoted = "SELECT objectId, decl AS d, 'dec, Match' AS t FROM Object AS m ORDER BY d DESC, 1 LIMIT 5"
+    right = [tuple(row) for row in server.rows(quoted)]
+    assert len(right) == 5
+    for target in (sky.czar, sky.mono):
+        found = target.execute(bare, DATABASE)
+        assert found.columns == ("objectId", "dec", "t")
+        assert [tuple(row.values()) for row in found.table.to_pylist()] == right
 
 
 def answer(server: Connection, sql: str) -> list[Any] | None:

@@ -215,7 +215,7 @@ def test_a_statement_is_described_in_bounded_memory(door: OpenDoor) -> None:
     "sql",
     [
         "INSERT INTO Object (objectId) VALUES (1)", "CREATE TABLE x (a INT)", "DROP DATABASE trouble",
-        "SET STATEMENT max_statement_time = 1 FOR SELECT COUNT(*) FROM Object", "LOAD DATA INFILE '/x' INTO TABLE Note",
+        "SET STATEMENT flush_time = 1 FOR SELECT COUNT(*) FROM Object", "LOAD DATA INFILE '/x' INTO TABLE Note",
         "SELECT ra FROM Object INTO OUTFILE '/tmp/x'", "SELECT 1 INTO OUTFILE '/tmp/x'", "SELECT 1; SELECT 2",
         "SELECT * FROM mysql.user", "SET GLOBAL max_connections = 1", "GRANT ALL ON *.* TO me", "SHUTDOWN",
     ],

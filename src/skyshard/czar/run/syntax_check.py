@@ -2,7 +2,8 @@
 
 Rules: the server is asked for nothing but its grammar; letters beyond ASCII say nothing of it, so each is an ``x``
 there. It looks at the grammar before any name where the session has a database, else no further than to a table's name.
-A blank between a function and its parenthesis is taken, as many clients ask for (IGNORE_SPACE).
+A blank between a function and its parenthesis is taken, as many clients ask for (IGNORE_SPACE); so are the names
+``dec`` and ``Match`` without backticks.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ _OF_CLAUSES = re.compile(
     "select|from|where|group|order|by|having|limit|union|join|on|using|as|and|or|not|in|is|between|like", re.IGNORECASE
 )
 """Words of which one too many, or out of place, is no name that lacks backticks."""
+_OF_SKIES = "dec|match"
+"""Words of MariaDB that catalogs of the sky have as names: they need no backticks."""
+_AS_MARIADB = "write it as MariaDB has it"
 _SHOWN = 40
 _SYNTAX = 1064
 
@@ -42,19 +46,14 @@ def require_syntax(sessions: Sessions, sql: str) -> None:
     sql = sql.rstrip("; \t\r\n")
     plain = _LETTER.sub("x", sql)
     with sessions.lease(query_name()) as connection:
-        said = _refused(connection, plain, "")
-        if said and _SPACED.search(plain):
-            said = _refused(connection, plain, "IGNORE_SPACE")
-        if not said:
+        said = _refused(connection, plain)
+        if not said or not _refused(connection, _in_backticks(plain, _OF_SKIES)):
             return
         at = _place(plain, said)
-        name = _WORD.match(plain, max(at, 0))
-        quoted = _in_backticks(plain, name.group()) if at >= 0 and name else ""
-        is_name = bool(quoted) and not _refused(connection, quoted, "")
-    if is_name and name:
-        remedy = f"{name.group()} is a word of SQL: as a name write it in backticks, `{name.group()}`"
-    else:
-        remedy = "write it as MariaDB has it"
+        word = _WORD.match(plain, max(at, 0))
+        name = word.group() if word and at >= 0 and not _OF_CLAUSES.fullmatch(word.group()) else ""
+        is_name = bool(name) and not _refused(connection, _in_backticks(plain, name))
+    remedy = f"{name} is a word of SQL: as a name write it in backticks, `{name}`" if is_name else _AS_MARIADB
     raise _syntax_error(sql, at, remedy)
 
 
@@ -64,23 +63,23 @@ def _place(plain: str, words: str) -> int:
     return plain.rfind(found.group(1)) if found and found.group(1) else -1
 
 
-def _in_backticks(plain: str, word: str) -> str:
-    """The statement with a word as a name wherever it stands bare; empty if it is one of the clauses'.
+def _in_backticks(plain: str, words: str) -> str:
+    """The statement with words (a regular expression) as names wherever they stand bare.
 
-    >>> _in_backticks("SELECT ra, dec, o.dec, 'dec' FROM Object o", "dec")
-    "SELECT ra, `dec`, o.dec, 'dec' FROM Object o"
+    >>> _in_backticks("SELECT ra, dec, o.dec, 'dec' FROM Match AS o", _OF_SKIES)
+    "SELECT ra, `dec`, o.dec, 'dec' FROM `Match` AS o"
     """
-    if _OF_CLAUSES.fullmatch(word):
-        return ""
-    return re.sub(rf"'[^']*'|\"[^\"]*\"|`[^`]*`|(?<![\w.@]){word}\b", lambda one: _named(one.group(), word), plain)
+    bare = rf"'[^']*'|\"[^\"]*\"|`[^`]*`|(?<![\w.@])(?P<name>{words})\b(?!\s*\()"
+    return re.sub(bare, lambda one: f"`{one.group()}`" if one["name"] else one.group(), plain, flags=re.IGNORECASE)
 
 
-def _named(text: str, word: str) -> str:
-    return f"`{word}`" if text == word else text
+def _refused(connection: Connection, plain: str) -> str:
+    """What the server says of the grammar of a statement; empty where it reads it, perhaps by ``IGNORE_SPACE``."""
+    said = _refused_in(connection, plain, "")
+    return _refused_in(connection, plain, "IGNORE_SPACE") if said and _SPACED.search(plain) else said
 
 
-def _refused(connection: Connection, plain: str, mode: str) -> str:
-    """What the server says of the grammar of a statement; empty where it reads it."""
+def _refused_in(connection: Connection, plain: str, mode: str) -> str:
     try:
         connection.execute(f"SET STATEMENT sql_mode = '{mode}' FOR PREPARE asked FROM {quote_text(plain)}")
     except UserError as error:
