@@ -9,6 +9,7 @@ keep together under every deal, so that classes which move together cost little.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import combinations
 from math import comb, log
 
@@ -23,6 +24,8 @@ MOST_DEALS = 20_000
 POWER = 0.8
 """Share of comparisons in which a change is to be found."""
 MOST_TRIALS = 50
+ROUNDING = 1e-7
+"""Statistics that differ by no more, as a share of them, are equal: deals that only exchange names make such ones."""
 LEAST_ERROR = 1e-9
 """Standard error, of a logarithm, below which differences are those of the clock."""
 
@@ -45,21 +48,29 @@ def joint_p(values: Values, new_count: int, random: np.random.Generator) -> Valu
     """
     if not len(values):
         return np.empty(0)
-    return step_down(_statistics(values, _deals(values.shape[1], new_count, random)))
+    return step_down([_statistics(values, _deals(values.shape[1], new_count, random))])
 
 
-def step_down(statistics: Values) -> Values:
-    """Corrected p of tests from their statistics under each deal, float64[tests, deals]; the first is as it was.
+def step_down(parts: Iterable[Values]) -> Values:
+    """Corrected p of tests from their statistics under each deal; the first deal is as it was.
+
+    Args:
+        parts: statistics under some of the deals each, float64[tests, deals].
 
     A test whose first statistic is -inf tells nothing: its p is 1.
     """
-    observed = statistics[:, 0]
-    order = np.argsort(-observed, kind="stable")
-    maxima = np.maximum.accumulate(statistics[order][::-1], axis=0)[::-1]
-    slack = 1e-9 * np.maximum(1.0, observed[order])[:, None]
-    raw = (maxima >= observed[order][:, None] - slack).mean(axis=1)
-    adjusted = np.empty(len(statistics))
-    adjusted[order] = np.maximum.accumulate(raw)
+    observed, order, bar = np.empty(0), np.empty(0, np.intp), np.empty(0)
+    as_large, deals = np.zeros(0), 0
+    for statistics in parts:
+        if not deals:
+            observed = statistics[:, 0].copy()
+            order = np.argsort(-observed, kind="stable")
+            bar, as_large = observed[order] - ROUNDING * np.maximum(1.0, observed[order]), np.zeros(len(observed))
+        maxima = np.maximum.accumulate(statistics[order][::-1], axis=0)[::-1]
+        as_large += (maxima >= bar[:, None]).sum(axis=1)
+        deals += statistics.shape[1]
+    adjusted = np.empty(len(observed))
+    adjusted[order] = np.maximum.accumulate(as_large / max(1, deals))
     adjusted[~np.isfinite(observed)] = 1.0
     return adjusted
 
@@ -81,18 +92,26 @@ def _statistics(values: Values, deals: NDArray[np.bool_]) -> Values:
     has = np.isfinite(values)
     centred = np.where(has, values - np.nanmean(np.where(has.any(1, keepdims=True), values, 0.0), axis=1)[:, None], 0.0)
     new = deals.astype(float)
-    counts, sums, squares = (
-        np.stack([of_new := each @ new.T, each.sum(1, keepdims=True) - of_new])
-        for each in (has.astype(float), centred, centred**2)
-    )
+    counts, sums = (np.stack([each @ new.T, each @ (1.0 - new).T]) for each in (has.astype(float), centred))
     with np.errstate(invalid="ignore", divide="ignore"):
         means = sums / counts
-        within = np.maximum(squares - counts * means**2, 0.0).sum(0) / (counts.sum(0) - 2)
+        within = np.stack([_within(centred[test], has[test], means[:, test], deals) for test in range(len(values))])
+        within /= counts.sum(0) - 2
         error = np.sqrt(within * (1 / counts).sum(0))
         found = np.abs(means[0] - means[1]) / np.maximum(error, LEAST_ERROR)
     shown: Values = np.nan_to_num(found, nan=0.0, posinf=0.0)  # a deal that leaves a side empty shows nothing
     shown[counts[:, :, 0].min(axis=0) < 2] = -np.inf
     return shown
+
+
+def _within(values: Values, has: NDArray[np.bool_], means: Values, deals: NDArray[np.bool_]) -> Values:
+    """Squares of what one test's trials differ from the means of their sides by, float64[deals].
+
+    Not the difference of two sums, in which they would be lost where the sides are far apart.
+    """
+    left = np.where(has, values - np.where(deals, means[0][:, None], means[1][:, None]), 0.0)
+    found: Values = (left * left).sum(1)
+    return found
 
 
 def smallest_p(new_count: int, old_count: int) -> float:

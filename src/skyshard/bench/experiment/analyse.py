@@ -85,7 +85,7 @@ def analyse(found: Collected) -> ExperimentResult:
         servers=servers_of_cells((trial.cell, trial.servers) for trial in found.trials),
         conclusion=conclusion(found.design.factors, cells, classes, effects), cautions=_cautions(found, effects),
         visits=list(found.visits),
-        exact_test=ExactTest(deals=len(deals.dealt), possible=str(deals.possible), smallest_p=deals.smallest_p),
+        exact_test=ExactTest(deals=len(deals.dealt), possible=deals.possible_text, smallest_p=deals.smallest_p),
     )  # fmt: skip
 
 
@@ -252,9 +252,9 @@ def _cautions(found: Collected, effects: Sequence[Effect]) -> list[str]:
 def _few_deals(found: Collected) -> str:
     """Why so few trials cannot show anything, whatever they are; empty where they can."""
     cells, blocks = len(found.design.cells), len({trial.block for trial in found.order})
-    if min(cells, blocks) < 2 or orders(cells, blocks) * EXACT_ALPHA > 1:
+    if min(cells, blocks) < 2 or orders(cells, blocks) > 1 / EXACT_ALPHA:
         return ""
-    enough = next(count for count in range(blocks, MOST_BLOCKS) if orders(cells, count) * EXACT_ALPHA > 1)
+    enough = next(count for count in range(blocks, MOST_BLOCKS) if orders(cells, count) > 1 / EXACT_ALPHA)
     return (
         f"{cells} cells in {blocks} blocks: equal ones come in one order in all blocks once in {orders(cells, blocks)} "
         f"experiments, so nothing can be shown. Run {enough} trials or more."

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from math import factorial, prod
 
@@ -26,6 +27,8 @@ from skyshard.bench.experiment.cell_fit import LEAST_SPREAD, CellFit
 Places = NDArray[np.intp]
 Values = NDArray[np.float64]
 _SEED = 1935
+AT_ONCE = 1_000
+"""Deals that are looked at together: the memory that it takes is that of so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class Deals:
     def are_all(self) -> bool:
         """Whether every way is tried; else so many were drawn."""
         return len(self.dealt) == self.possible
+
+    @property
+    def possible_text(self) -> str:
+        """All digits of it; Python makes no text of a whole number of more than 4,300."""
+        return f"{Decimal(self.possible):f}"
 
 
 def deal_trials(trials: Sequence[tuple[int, int]]) -> Deals:
@@ -66,7 +74,7 @@ def _dealt(ordered: tuple[tuple[int, int], ...]) -> Deals:
         return Deals(ordered, np.zeros((1, 0), np.intp), 1, 1.0)
     if possible <= MOST_DEALS:
         orders = [np.array(list(itertools.permutations(range(size))), np.intp) for size in sizes]
-        picks = np.indices([len(order) for order in orders]).reshape(len(sizes), -1)
+        picks = np.array(list(itertools.product(*(range(len(order)) for order in orders))), np.intp).T
         parts = [order[pick] + first for order, pick, first in zip(orders, picks, firsts, strict=True)]
     else:
         random = np.random.default_rng(_SEED)
@@ -88,42 +96,58 @@ def deal_p(deals: Deals, fits: Sequence[CellFit], weights: Sequence[Values]) -> 
     """
     if not fits:
         return np.empty(0)
-    rows: list[Values] = [np.empty(0)] * len(fits)
-    for fit in {id(one): one for one in fits}.values():
-        mine = [place for place, one in enumerate(fits) if one is fit]
-        for place, row in zip(mine, _statistics(deals, fit, [weights[place] for place in mine]), strict=True):
-            rows[place] = row
-    return step_down(np.vstack(rows))
+    classes = [_Class.of(fit, fits, weights) for fit in {id(one): one for one in fits}.values()]
+    parts = (deals.dealt[first : first + AT_ONCE] for first in range(0, len(deals.dealt), AT_ONCE))
+    return step_down(_statistics(deals.trials, part, classes, len(fits)) for part in parts)
 
 
-def _statistics(deals: Deals, fit: CellFit, weights: Sequence[Values]) -> Values:
-    """Student's |t| of each effect on one class under each deal, float64[effects, deals]."""
-    if not fit.freedom:
-        return np.full((len(weights), len(deals.dealt)), -np.inf)
-    axes, triangle = np.linalg.qr(fit.model)
-    logs = fit.logs - fit.logs.mean()
-    along = logs[_of_class(deals, fit)] @ axes
-    left = np.maximum(logs @ logs - (along * along).sum(1), 0.0)  # all deals have the same sum of squares
-    spread = np.maximum(np.sqrt(left / fit.freedom), LEAST_SPREAD)
-    of_cells = np.linalg.inv(triangle)[: len(fit.cells)]
-    sums = np.array(weights) @ of_cells @ along.T
-    unit = np.array([np.sqrt(max(float(one @ fit.covariance @ one), 1e-30)) for one in weights])
-    shown: Values = np.abs(sums) / (unit[:, None] * spread)
-    return shown
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """One class, with all that is the same under each deal."""
+
+    fit: CellFit
+    places: list[int]
+    """Of its effects, among those of all classes."""
+    axes: Values
+    """float64[trials, columns of the model], orthonormal: the model's space."""
+    sums: Values
+    """float64[effects, columns]: an effect of what a deal has along the axes."""
+    unit: Values
+    """Standard errors of the effects, for a spread of 1."""
+
+    @classmethod
+    def of(cls, fit: CellFit, fits: Sequence[CellFit], weights: Sequence[Values]) -> _Class:
+        places = [place for place, one in enumerate(fits) if one is fit]
+        axes, triangle = np.linalg.qr(fit.model)
+        mine = np.array([weights[place] for place in places])
+        unit = np.sqrt(np.maximum(((mine @ fit.covariance) * mine).sum(1), 1e-30))
+        return cls(fit, places, axes, mine @ np.linalg.inv(triangle)[: len(fit.cells)], unit)
 
 
-def _of_class(deals: Deals, fit: CellFit) -> Places:
+def _statistics(trials: Sequence[tuple[int, int]], dealt: Places, classes: Sequence[_Class], effects: int) -> Values:
+    """Student's |t| of each effect under each of some deals, float64[effects, deals]."""
+    found = np.full((effects, len(dealt)), -np.inf)
+    for one in classes:
+        if one.fit.freedom:
+            logs = (one.fit.logs - one.fit.logs.mean())[_of_class(trials, dealt, one.fit)]
+            along = logs @ one.axes
+            left = logs - along @ one.axes.T  # not the difference of two sums of squares: it would be lost in these
+            spread = np.maximum(np.sqrt((left * left).sum(1) / one.fit.freedom), LEAST_SPREAD)
+            found[one.places] = np.abs(one.sums @ along.T) / (one.unit[:, None] * spread)
+    return found
+
+
+def _of_class(trials: Sequence[tuple[int, int]], dealt: Places, fit: CellFit) -> Places:
     """Deals of the trials that have a class, by their places in its fit; trials without it are passed over."""
+    if fit.trials == list(trials):
+        return dealt
     have = {trial: place for place, trial in enumerate(fit.trials)}
-    if len(have) == len(deals.trials) and fit.trials == list(deals.trials):
-        return deals.dealt
-    place_of = np.array([have.get(trial, -1) for trial in deals.trials], np.intp)
-    dealt = place_of[deals.dealt]
+    mine = np.array([have.get(trial, -1) for trial in trials], np.intp)[dealt]
     parts = []
-    blocks = np.array([block for block, _ in deals.trials])
+    blocks = np.array([block for block, _ in trials])
     for block in np.unique(blocks):
-        mine = dealt[:, blocks == block]
-        order = np.argsort(mine < 0, axis=1, kind="stable")
-        count = int((mine[0] >= 0).sum())
-        parts.append(np.take_along_axis(mine, order, axis=1)[:, :count])
+        own = mine[:, blocks == block]
+        order = np.argsort(own < 0, axis=1, kind="stable")
+        count = int((own[0] >= 0).sum())
+        parts.append(np.take_along_axis(own, order, axis=1)[:, :count])
     return np.hstack(parts)

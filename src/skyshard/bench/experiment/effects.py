@@ -141,7 +141,7 @@ def can_show(cells: int, blocks: int) -> bool:
     >>> [next(blocks for blocks in range(1, 9) if can_show(cells, blocks)) for cells in (2, 3, 4, 5, 20, 21)]
     [6, 4, 4, 3, 3, 2]
     """
-    return blocks > 1 and cells ** (blocks - 1) * EXACT_ALPHA > 1
+    return blocks > 1 and cells ** (blocks - 1) > 1 / EXACT_ALPHA  # a whole number of any length
 
 
 def blocks_needed(fit: CellFit, contrast: Contrast, tests: int, ratio: float = MARGIN) -> int | None:

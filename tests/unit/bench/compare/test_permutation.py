@@ -36,6 +36,15 @@ def test_no_p_is_below_what_so_few_trials_can_give(new_count: int, old_count: in
     assert found == pytest.approx((2 if new_count == old_count else 1) / comb(new_count + old_count, new_count))
 
 
+@pytest.mark.parametrize("noise", [1e-2, 1e-4, 1e-6])
+def test_sides_that_are_exchanged_are_ties_however_far_apart_they_are(noise: float) -> None:
+    """A millionfold, with trials that hardly differ: both ways to call the sides new and old look as different."""
+    random = np.random.default_rng(5)
+    for _ in range(20):
+        values = np.concatenate([np.full(4, 14.0), np.zeros(4)]) + random.normal(0, noise, 8)
+        assert joint_p(values[None], 4, random)[0] == pytest.approx(smallest_p(4, 4))
+
+
 @pytest.mark.parametrize("trials", [4, 5])
 def test_equal_sides_are_called_different_in_one_of_twenty_comparisons_at_most(trials: int) -> None:
     """600 comparisons of twelve classes that share their trial's speed: one in twenty at most has a p below 0.05."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
+from math import factorial
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from skyshard.bench.compare.permutation import MOST_DEALS
 from skyshard.bench.experiment.cell_fit import CellFit, fit_cells
-from skyshard.bench.experiment.deals import deal_p, deal_trials
+from skyshard.bench.experiment.deals import AT_ONCE, deal_p, deal_trials
 
 
 def fitted(trials: list[tuple[int, int]], logs: list[float]) -> CellFit:
@@ -78,3 +80,53 @@ def test_a_single_block_tells_nothing() -> None:
     trials = grid(1, 4)
     fit = fitted(trials, [0.0, 1.0, 2.0, 3.0])
     assert deal_p(deal_trials(trials), [fit], [np.array([1.0, -1.0, 0.0, 0.0])]).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("apart", [0.1, 5.0, 14.0])
+@pytest.mark.parametrize("noise", [1e-2, 1e-4, 1e-5])
+def test_deals_that_exchange_names_are_ties_however_far_apart_cells_are(apart: float, noise: float) -> None:
+    """Five blocks of two cells: one of two is ahead in all of them in one experiment of sixteen, and no p is below."""
+    trials, random = grid(5, 2), np.random.default_rng(7)
+    for _ in range(20):
+        logs = [apart * (cell == 2) + 0.05 * block + float(random.normal(0, noise)) for block, cell in trials]
+        assert deal_p(deal_trials(trials), [fitted(trials, logs)], [np.array([-1.0, 1.0])])[0] >= 1 / 16
+
+
+def test_ways_without_end_are_told_with_all_their_digits() -> None:
+    """Python makes no text of a number of more than 4,300, and no floating-point number of one of 309."""
+    deals = deal_trials(grid(12, 200))
+    assert deals.smallest_p == 1 / MOST_DEALS
+    assert len(deals.possible_text) == 4499
+    left, text = factorial(200) ** 12, ""
+    while left:
+        left, digit = divmod(left, 10)
+        text = f"{digit}{text}"
+    assert deals.possible_text == text
+    assert deal_trials(grid(3, 2)).possible_text == "8"
+
+
+def test_blocks_of_a_single_trial_have_nothing_to_exchange() -> None:
+    """However many there are: of a cell that failed in all blocks but three."""
+    trials = [*grid(3, 2), *((block, 1) for block in range(4, 90))]
+    deals = deal_trials(trials)
+    assert deals.dealt.shape == (8, len(trials))
+    assert deals.are_all
+    assert deals.dealt[0].tolist() == list(range(len(trials)))
+    assert (deals.dealt[:, 6:] == np.arange(6, len(trials))).all()
+
+
+def test_memory_is_that_of_a_few_deals() -> None:
+    """190 effects on each of three classes under 20,000 deals take 91 MB, of which a part at a time is there."""
+    trials, random = grid(3, 20), np.random.default_rng(1)
+    fits = [fitted(trials, random.normal(size=len(trials)).tolist()) for _ in range(3)]
+    pairs = list(itertools.combinations(np.eye(20), 2))
+    each = [(fit, one - other) for fit in fits for one, other in pairs]
+    deals = deal_trials(trials)
+    tracemalloc.start()
+    try:
+        found = deal_p(deals, [fit for fit, _ in each], [weights for _, weights in each])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.shape == (570,)
+    assert peak < 8 * AT_ONCE * 570 * 8

@@ -9,7 +9,7 @@ import pytest
 from tests.support.made_experiments import made_trials, written
 
 from skyshard.bench.experiment.analyse import analyse
-from skyshard.bench.experiment.effects import holm_steps
+from skyshard.bench.experiment.effects import can_show, holm_steps, orders
 
 EXPERIMENTS = 200
 CLASSES = ("LV", "FTSObj", "nearN")
@@ -64,3 +64,18 @@ def test_holms_steps_keep_the_order() -> None:
     corrected, levels = holm_steps(raw)
     assert corrected == pytest.approx([0.004, 0.2, 0.036, 0.06])
     assert levels == pytest.approx([0.025 / 4, 0.025 / 3, 0.025 / 3, 0.025 / 3])
+
+
+def test_many_cells_are_judged_like_few(tmp_path: Path) -> None:
+    """64 cells in five blocks come in one of 10^356 orders, which no floating-point number holds."""
+    engines, nodes = "[MyISAM, Aria, InnoDB, MyRocks]", list(range(1, 17))
+    file = written(tmp_path, f"factors: {{engine: {engines}, nodes: {nodes}}}\ntrials: 5\n")
+    random = np.random.default_rng(4)
+    classes = {"LV": lambda levels: 2.0 * (levels["engine"] == "Aria")}
+    found = analyse(made_trials(file, classes, noise=lambda: float(random.normal(0, 0.02))))
+    assert {one.factor for one in found.effects if one.is_shown and not one.is_pair} == {"engine"}
+    assert found.cautions == []
+    assert found.exact_test is not None
+    assert len(found.exact_test.possible) == 446
+    assert orders(64, 5) > orders(64, 4)
+    assert can_show(200, 200)
