@@ -88,14 +88,19 @@ class Wiring:
         with self._lock:
             if kind in self._runtimes and self._runtimes[kind].is_lost:
                 self._runtimes.pop(kind).close()
+                self._forget_actors(kind)
             if kind in self._runtimes and self._has_new_nodes(kind):
                 self._outgrown.append(self._runtimes.pop(kind))
-                self._loaders = {key: loader for key, loader in self._loaders.items() if key[0] != kind}
-                self._files.clear()
+                self._forget_actors(kind)
             if kind not in self._runtimes:
                 names = self._opened_for[kind] = self.cluster.node_names
                 self._runtimes[kind] = open_runtime(kind, names, join=self.cluster.ray)
             return self._runtimes[kind]
+
+    def _forget_actors(self, kind: RuntimeKind) -> None:
+        """Those that live on a runtime which is another one from now on."""
+        self._loaders = {key: loader for key, loader in self._loaders.items() if key[0] != kind}
+        self._files.clear()
 
     def _has_new_nodes(self, kind: RuntimeKind) -> bool:
         """Whether nodes were added since a runtime was opened, and it is cheap to open another one."""
@@ -180,9 +185,11 @@ class Wiring:
     def _away(self, name: str, node: Node) -> skyshard.ingest.AwayHost:
         """The host of a node whose files are not seen from here; no process for them before one is asked for."""
         with self._lock:
+            runtime = self.runtime("ray")  # another one, maybe, on which none of them lives
             if name not in self._files or self._files[name].is_dead:
-                actor = partial(self.runtime("ray").actor, f"files-{name}", skyshard.node.HostFiles, node=name)
-                self._files[name] = LateActor(actor)
+                self._files[name] = LateActor(
+                    partial(runtime.actor, f"files-{name}", skyshard.node.HostFiles, node=name)
+                )
             return skyshard.ingest.AwayHost(self._files[name], node.staging, node.data)
 
     def replica_place(self) -> skyshard.replicate.ReplicaPlace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ from skyshard import wiring
 from skyshard.basics.errors import ClusterError
 from skyshard.cluster.node import Node
 from skyshard.db.connection import Endpoint
+from skyshard.node.host_files import HostFiles
+from skyshard.runtime.inline import InlineRuntime
 from skyshard.wiring import Wiring
 
 
@@ -131,3 +134,42 @@ def test_a_loader_that_has_died_is_made_anew(opened: Wiring, monkeypatch: pytest
     assert second is not first
     assert not second.is_dead
     opened.close()
+
+
+class HeadThatEnds(InlineRuntime):
+    """A Ray on other hosts, whose head may be lost."""
+
+    is_lost = False
+
+
+class FarNode(ClusterStub):
+    """Its node is on another host."""
+
+    ray: Any = object()
+
+    def node(self, name: str) -> Node:
+        return replace(super().node(name), is_here=False)
+
+
+def test_files_of_another_host_are_reached_again_when_another_ray_is_there(
+    opened: Wiring, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whether anyone had asked for them on the one that was lost, or not."""
+    rays: list[HeadThatEnds] = []
+
+    def open_one(_: str, nodes: tuple[str, ...], **__: object) -> HeadThatEnds:
+        rays.append(HeadThatEnds(nodes))
+        return rays[-1]
+
+    monkeypatch.setattr(wiring, "open_runtime", open_one)
+    monkeypatch.setattr(skyshard.node, "MariaDBLoader", Mortal, raising=False)
+    cluster: Any = FarNode()
+    wired = Wiring(cluster)
+    for was_asked in (False, True):
+        files = wired._node_place("node1").files
+        if was_asked:
+            files.call(HostFiles.prepare, str(tmp_path / "kept")).result(30)
+        rays[-1].is_lost = True
+        assert wired._node_place("node1").files.call(HostFiles.states, []).result(30) == []
+    assert len(rays) == 3
+    wired.close()

@@ -67,10 +67,10 @@ class MonoCopy:
 
     def _forget_exports(self, database: str) -> None:
         """A host that does not answer keeps them until the next time."""
-        gone = [
-            away.files.call(HostFiles.remove, [str(self._exported(host, database))])
-            for host, away in self.site.away.items()
-        ]
+        gone = []
+        for host, away in self.site.away.items():
+            with suppress(ClusterError):  # it may have left before a process for its files was asked for
+                gone.append(away.files.call(HostFiles.remove, [str(self._exported(host, database))]))
         for call in gone:
             with suppress(ClusterError):
                 call.result()
