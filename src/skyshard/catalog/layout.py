@@ -99,7 +99,7 @@ class TableLayout(BaseModel):
     named_indexes: dict[str, list[str]] = {}
     """More of them, by name. A published table keeps those that it was given, whatever later sources say."""
     unique_indexes: list[str] = []
-    """The names of those that no two rows of the table have the same values of; such a table takes no more rows."""
+    """The names of those that no two rows of a published table have the same values of; it takes no more rows then."""
 
     @model_serializer(mode="wrap")
     def _as_before_unique_indexes(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

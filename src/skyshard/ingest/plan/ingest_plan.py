@@ -180,12 +180,20 @@ def _require_imaged(layout: Layout, tables: Iterable[SourceTable]) -> None:
 def _require_makeable(database: str, chosen: Sequence[SourceTable], layout: Layout) -> None:
     """Refuse tables that no server makes, or whose names are those of others."""
     for table in chosen:
+        _require_no_unique_index(table)
         require_free_rows(table)
         require_table(database, table.table, table.layout, layout.striping)
         for stored in prototypes(table):
             require_storable(stored, layout.engine)
     require_tables_distinct([table.name for table in chosen])
     require_apart({table.name: table.layout for table in chosen})
+
+
+def _require_no_unique_index(table: SourceTable) -> None:
+    """Each chunk table would hold one for itself; of the whole table nobody would have looked."""
+    if table.layout.unique_indexes:
+        what = f"table '{table.name}': its layout has a unique index '{table.layout.unique_indexes[0]}'"
+        raise UserError(what, remedy="leave `unique_indexes` out, and add the index once the table is published")
 
 
 def prototypes(table: SourceTable) -> list[Table]:

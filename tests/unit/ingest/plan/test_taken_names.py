@@ -213,3 +213,14 @@ def test_indexes_get_names_of_their_own() -> None:
     assert {(key.name, key.columns) for key in stored.keys} == {
         ("subChunkId", ("a",)), ("SUBCHUNKID_2", ("b",)), ("PRIMARY_2", ("a", "b")), ("subChunkId_3", ("subChunkId",)),
     }  # fmt: skip
+
+
+def test_a_unique_index_is_no_matter_of_a_layout(tmp_path: Path) -> None:
+    """Chunk tables would have one each, and two of them the same values; a plain one is taken."""
+    source = source_of(tmp_path, {"Object": director()})
+    table, named = source.tables["Object"].layout, {"byid": ["id"]}
+    plain = {"Object": table.model_copy(update={"named_indexes": named})}
+    unique = {"Object": table.model_copy(update={"named_indexes": named, "unique_indexes": ["byid"]})}
+    assert make_plan(source, override=source.layout.model_copy(update={"tables": plain})).database == "made"
+    with pytest.raises(UserError, match="table 'Object': its layout has a unique index 'byid'"):
+        make_plan(source, override=source.layout.model_copy(update={"tables": unique}))
