@@ -13,6 +13,7 @@ from tests.support.csv_catalog import OBJECT, director, table, write_mapping, wr
 from tests.support.kill_catalog import write_catalog
 from tests.support.killing import Driver, digests, leftovers
 from tests.support.stepping import (
+    MORE_STOPS_THAN,
     STEPS_LIMIT_S,
     Fuse,
     Stopped,
@@ -78,7 +79,7 @@ def test_aborted_wherever_it_stopped(testbed: Testbed, sources: list[Path], data
             assert list(leftovers(testbed, database)) == []
         else:
             assert_gone(testbed, database)
-    assert aborted > 0
+    assert aborted > MORE_STOPS_THAN
 
 
 @pytest.mark.timeout(STEPS_LIMIT_S)

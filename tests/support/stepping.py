@@ -31,6 +31,8 @@ STRIDE = max(1, round(36 / DEPTH))
 STEPS_LIMIT_S = max(900, 9600 // STRIDE)
 FEWEST_STEPS = 8
 """All that is stopped has more."""
+MORE_STOPS_THAN = (30 - FEWEST_STEPS) // STRIDE
+"""Of an ingest, which has more than thirty steps, whatever the first one is."""
 
 
 class Stopped(BaseException):

@@ -56,7 +56,7 @@ def test_results_are_in_the_order_of_the_builds(rows: list[int]) -> None:
 
 def test_sessions_are_at_work_at_once() -> None:
     """A table for each session: all of them are being made before one is done."""
-    together = threading.Barrier(SESSIONS, timeout=1.5)
+    together = threading.Barrier(SESSIONS, timeout=60)
     used: list[Any] = []
 
     def make(session: Connection, some: BuildOrder) -> list[str]:
