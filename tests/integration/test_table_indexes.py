@@ -170,9 +170,14 @@ def test_a_unique_index_is_of_the_whole_table(testbed: Testbed, database: str, t
     assert have == wanted
     assert (answers(testbed, database), bad_checks(testbed, database)) == (before, [])
     assert testbed.add_index(database, "Object", NAME, COLUMNS, unique=True).transaction == 0
+    for seed in (1, 2):  # nothing of them is new
+        assert testbed.ingest(tmp_path / str(seed), database=database).transaction == 0
     more = write_catalog(tmp_path / "third", objects=60, seed=3, side_deg=4)
     with pytest.raises(UserError, match=f"table 'Object' has a unique index '{NAME}', and takes no more rows"):
         testbed.ingest(more, database=database)
+    assert testbed.ingest(more, database=database, tables=["Visit"]).transaction > 0
+    assert [one.is_unique for one in testbed.indexes(database, "Object") if one.can_drop] == [True]
+    before = answers(testbed, database)
     assert testbed.compact(database, grace_s=0.0).database == database
     assert (answers(testbed, database), bad_checks(testbed, database)) == (before, [])
     testbed.drop_index(database, "Object", NAME, grace_s=0.0)

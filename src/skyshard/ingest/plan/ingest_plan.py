@@ -239,16 +239,25 @@ def _require_directors(chosen: Sequence[SourceTable], known: Collection[str]) ->
 
 
 def _with_indexes(table: PlannedTable, known: TableLayout) -> PlannedTable:
-    """All parts of a table have the same keys: those by name are as its database has them.
+    """All parts of a table have the same keys: those by name are as its database has them."""
+    update = {name: getattr(known, name) for name in ("named_indexes", "unique_indexes")}
+    return replace(table, source=replace(table.source, layout=table.source.layout.model_copy(update=update)))
+
+
+def require_no_rows_of_unique_indexes(plan: IngestPlan) -> None:
+    """Refuse rows that come to a table with a unique index: nobody would look for one in rows of two ingests.
+
+    Args:
+        plan: what of it is new.
 
     Raises:
-        UserError: one of them is unique, which nobody would look for in rows of two ingests.
+        UserError: names table and index.
     """
-    if known.unique_indexes:
-        what = f"table '{table.name}' has a unique index '{known.unique_indexes[0]}', and takes no more rows"
-        raise UserError(what, remedy="drop the index, ingest, and add it again")
-    layout = table.source.layout.model_copy(update={"named_indexes": known.named_indexes, "unique_indexes": []})
-    return replace(table, source=replace(table.source, layout=layout))
+    for table in plan.tables:
+        unique = table.source.layout.unique_indexes
+        if unique and (table.source.slices or plan.left_out(table.name)):
+            what = f"table '{table.name}' has a unique index '{unique[0]}', and takes no more rows"
+            raise UserError(what, remedy="drop the index, ingest, and add it again")
 
 
 def _planned(table: SourceTable, wanted: Loader) -> PlannedTable:

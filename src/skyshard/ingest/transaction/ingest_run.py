@@ -16,7 +16,7 @@ from skyshard.host.disk_space import writing
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.plan.agreement import require_agreement, require_loader, require_one_part
 from skyshard.ingest.plan.foreign_directors import require_foreign_directors
-from skyshard.ingest.plan.ingest_plan import IngestPlan
+from skyshard.ingest.plan.ingest_plan import IngestPlan, require_no_rows_of_unique_indexes
 from skyshard.ingest.plan.new_slices import NewSlices, new_slices
 from skyshard.ingest.plan.replacement import replacing
 from skyshard.ingest.plan.stored_names import with_stored_names
@@ -65,6 +65,7 @@ class Ingest:
             require_foreign_directors(registry, plan)
             found = registry.transactions.find_open(database)
             news = self._news(plan, is_published)
+            require_no_rows_of_unique_indexes(news.plan)
             require_one_part(registry, news.plan)
             return self._carry_out(news, found, has_news=not (is_published and news.is_empty))
 
