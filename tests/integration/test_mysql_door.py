@@ -467,6 +467,28 @@ def test_a_statement_is_killed_from_another_session(endless: tuple[OpenDoor, End
         assert one.ask("SELECT 1").error[0] in (2006, 2013)
 
 
+def test_a_statement_that_is_killed_when_its_answer_is_whole_leaves_nothing_behind_it(
+    private_cluster: PrivateCluster,
+) -> None:
+    """Its client reads slowly: an error behind the last row would be the answer of the next command. One that comes
+    before the last row is that of the statement."""
+    queries = PlayedQueries({"SELECT a FROM sky.Wide": pa.table({"a": pa.repeat("x" * 100_000, 300)})})
+    services = replace(played_services(queries), empty_server=DoorServer(private_cluster.folder))
+    with (
+        open_door(services) as door,
+        contextlib.closing(client_of(door)) as one,
+        contextlib.closing(client_of(door)) as other,
+    ):
+        one.raw._execute_command(Command.QUERY, "SELECT a FROM sky.Wide")
+        assert queries.closed.wait(100)
+        for _ in range(20):
+            assert other.ask("SELECT 1").rows == [(b"1",)]
+        assert other.ask(f"KILL QUERY {one.raw.thread_id()}").error == ()
+        with contextlib.suppress(pymysql.MySQLError):
+            assert one.raw._read_query_result() == 300
+        assert one.ask("SELECT 2").rows == [(b"2",)]
+
+
 def test_the_query_of_a_client_that_goes_away_is_cancelled(endless: tuple[OpenDoor, Endless]) -> None:
     """Though nothing is written to it at that time."""
     door, queries = endless

@@ -100,7 +100,7 @@ async def send_answer(asking: Asking, client: Wire, asked: Asked, state: Session
     except TimeoutError:
         if not limit.expired():
             raise
-        await client.send(out_of_time())
+        await client.send_instead(out_of_time())
 
 
 async def _send_shown(asking: Asking, client: Wire, asked: Asked, state: SessionState) -> None:
@@ -125,7 +125,7 @@ async def _send_answer(asking: Asking, client: Wire, asked: Asked, state: Sessio
         found = error_packet(problem)
         if client.sequence == unanswered and not isinstance(problem, ClusterError | OverQuota):
             found = await _native_error(asking, asked) or found
-        await client.send(found)
+        await client.send_last(found)
 
 
 async def _native_error(asking: Asking, asked: Asked) -> bytes:
@@ -198,7 +198,7 @@ async def send_rows(
         await _put_batch(client, batch.num_rows, rows(batch, head.definitions, client.sequence, encode))
         if not stream.is_ready:
             await client.drain()
-    await client.send(eof())
+    await client.send_last(eof())
 
 
 async def _put_batch(client: Wire, rows: int, pieces: Iterator[Piece]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skyshard.basics.errors import SkyshardError
+from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.cluster.accounts import LISTS_ACCOUNT
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
@@ -26,7 +26,7 @@ from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import DoorSessions
 from skyshard.serve.mysql.kept_definitions import KeptDefinitions
 from skyshard.serve.mysql.named_statements import NamedStatements
-from skyshard.serve.mysql.packets import Command, error, ok
+from skyshard.serve.mysql.packets import Command, error, error_of, ok
 from skyshard.serve.mysql.prepared import OF_STATEMENTS, PreparedStatements
 from skyshard.serve.mysql.qserv_statements import QservStatements
 from skyshard.serve.mysql.server_session import ServerGone, ServerSession
@@ -89,7 +89,7 @@ class Session:
         try:
             while (payload := await self._read()) is not None and payload[:1] != bytes([Command.QUIT]):
                 self.is_busy = True
-                self._client.sequence = self._client.last_read + 1 & 0xFF
+                self._client.begin_answer()
                 await self._answered(self._command(payload))
                 self.is_busy = False
         except TooLong:
@@ -144,7 +144,7 @@ class Session:
             if not self._is_killed:
                 raise OSError("the client has gone") from None
             self._is_killed = False
-            await self._client.send(errors.interrupted())
+            await self._client.send_instead(errors.interrupted())
         finally:
             self._client.ended.remove_done_callback(self._give_up)
 
@@ -187,9 +187,15 @@ class Session:
         await self._relay(payload)
 
     async def _present_state(self) -> SessionState:
-        """What the client has set."""
+        """What the client has set.
+
+        Raises:
+            UserError: its server does not say, as where a statement has less time than that takes.
+        """
         if self._state is None:
             found = await self._server.ask(ASK)
+            if found.error:
+                raise UserError(error_of(found.error)[1])
             self._state = SessionState.of(found.values()[0])
         return self._state
 
@@ -227,9 +233,9 @@ class Session:
         statement = payload[1:]
         text = statement.decode("utf-8", "surrogateescape")
         asked = way_of(text, self._state.database if self._state else "")
-        if asked.way is not Way.RELAY and self._state is None:
-            asked = way_of(text, (await self._present_state()).database)
         try:
+            if asked.way is not Way.RELAY and self._state is None:
+                asked = way_of(text, (await self._present_state()).database)
             await self._answer(asked, payload, text)
         except SkyshardError as problem:
             await self._send_error(problem)

@@ -54,6 +54,8 @@ class Wire:
         self._most_bytes = most_bytes
         self.sequence = 0
         """Of the packet that is to be sent next, when an answer is written."""
+        self.is_answered = False
+        """All of an answer has been put, though much of it may wait for a slow reader."""
         self.last_read = 0
         """Sequence number of the packet that was read last."""
         self._unsent: list[bytes | memoryview] = []
@@ -86,8 +88,25 @@ class Wire:
 
     async def reply(self, *payloads: bytes) -> None:
         """Write payloads that answer the packet that was read last."""
-        self.sequence = self.last_read + 1 & 0xFF
+        self.begin_answer()
         await self.send(*payloads)
+
+    def begin_answer(self) -> None:
+        """What is written from here on answers the packet that was read last."""
+        self.sequence, self.is_answered = self.last_read + 1 & 0xFF, False
+
+    async def send_last(self, payload: bytes) -> None:
+        """As :meth:`send`, of the last payload of an answer."""
+        self.is_answered = True
+        await self.send(payload)
+
+    async def send_instead(self, payload: bytes) -> None:
+        """As :meth:`send_last`, where an answer was broken off; one that was whole by then stays so, since what came
+        behind it would be read as the answer of the next command."""
+        if self.is_answered:
+            await self.drain()
+        else:
+            await self.send_last(payload)
 
     async def send(self, *payloads: bytes) -> None:
         """Write payloads, and wait while much of what was written has not been taken."""
