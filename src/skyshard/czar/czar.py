@@ -24,6 +24,7 @@ import pyarrow as pa
 from skyshard.basics.scan_way import ScanWay, require_way
 from skyshard.catalog.schema import Table
 from skyshard.cluster.node import Node
+from skyshard.czar.cache.first_of_shape import FirstOfShape
 from skyshard.czar.cache.overtaken import answered, begin, planned
 from skyshard.czar.cache.plan_reuse import StatementPlanner
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
@@ -138,8 +139,9 @@ class Czar:
         self._carry_out = CarryOut(
             self._sessions, self._node_workers, czar_dir, text_rows, is_short, take_doubt, pair_rows, self._columns
         )
+        syntax = FirstOfShape(partial(require_syntax, self._sessions))
         self._planner = StatementPlanner(
-            source, partial(result_types, self._sessions), gather_limit_bytes, partial(require_syntax, self._sessions)
+            source, partial(result_types, self._sessions), gather_limit_bytes, syntax.require
         )
         self._lock = threading.Lock()
         self._is_swept = False

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.ref_match import single_rows
 from skyshard.czar.bind.rewrite import rewrite
+from skyshard.czar.cache.first_of_shape import FirstOfShape
 from skyshard.czar.cache.overtaken import planned
 from skyshard.czar.plan.planner import loose_columns, result_names
 from skyshard.czar.plan.query_plan import Kind, Lane
@@ -52,6 +54,7 @@ class MonoTarget:
     def __init__(self, source: CatalogSource | CatalogCache, endpoint: Endpoint, data_dir: Path | str) -> None:
         self._source = source
         self._sessions = Sessions(endpoint, opened=enter_scratch)
+        self._syntax = FirstOfShape(partial(require_syntax, self._sessions))
         self._data_dir = Path(data_dir)
         self._is_swept = False
 
@@ -83,7 +86,7 @@ class MonoTarget:
         statement = parse_statement(sql)
         if isinstance(statement, ShowStatement):
             return statement
-        require_syntax(self._sessions, sql)
+        self._syntax.require(sql)
         bound = rewrite(bind(statement, self._now().catalog, database))
         columns, text = result_names(bound), render(single_rows(bound).tree)
         asked = Asked(text, len(columns), *loose_columns(bound, len(columns)))

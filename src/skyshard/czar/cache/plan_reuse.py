@@ -69,10 +69,7 @@ class KnownTypes:
 
 
 class StatementPlanner:
-    """Plans statements over a source; ``ask_types`` asks the czar's server for the types of a plan's result.
-
-    ``check_syntax``: of the first statement of each shape.
-    """
+    """Plans statements over a source; ``ask_types`` asks the czar's server for the types of a plan's result."""
 
     def __init__(
         self,
@@ -174,8 +171,7 @@ class StatementPlanner:
     ) -> TypedPlan | ShowStatement:
         """The plan as it is made and typed; ``source``: the generation, if it is read in another way."""
         asked = RecordingSource(source or generation)
-        is_known = self._cache.find(database, text.shape) is not None
-        made = self._made(sql, database, asked, generation, is_known=is_known)
+        made = self._made(sql, database, asked, generation)
         if isinstance(made, ShowStatement):
             return made
         entry = self._cache.entry(database, text.shape, generation)
@@ -205,11 +201,8 @@ class StatementPlanner:
             self._check_syntax(sql)
         return statement
 
-    def _made(
-        self, sql: str, database: str, source: CatalogSource, generation: object, *, is_known: bool = False
-    ) -> TypedPlan | ShowStatement:
-        """``is_known``: another statement of this shape has been read."""
-        statement = parse_statement(sql) if is_known else self._read(sql)
+    def _made(self, sql: str, database: str, source: CatalogSource, generation: object) -> TypedPlan | ShowStatement:
+        statement = self._read(sql)
         if isinstance(statement, ShowStatement):
             return statement
         plan, bound = self._planned(statement, database, source)

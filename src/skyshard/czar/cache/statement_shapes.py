@@ -22,7 +22,7 @@ AREA_MARK = "\x04"
 LONGEST_TEXT = 20_000
 _DIGITS = 18
 _QUOTED = r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|/\*.*?\*/|--[^\n]*|#[^\n]*"
-_PARTS = re.compile(
+PARTS = re.compile(
     rf"{_QUOTED}|[A-Za-z_$\x80-\uffff][\w$]*|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\w*",
     re.DOTALL,
 )
@@ -130,7 +130,7 @@ def shape_of(text: str) -> tuple[str, ShapeNumbers]:
         numbers.append(int(part))
         return NUMBER_MARK
 
-    return _PARTS.sub(take, text), tuple(numbers)
+    return PARTS.sub(take, text), tuple(numbers)
 
 
 def filled(shape: str, numbers: Sequence[int | str]) -> str:
