@@ -79,3 +79,30 @@ def test_a_format_of_a_column_is_one_server_s(asked: WireClient, native: WireCli
     got, want = asked.ask(sql), native.ask(sql)
     assert (got.error, got.rows) == (want.error, want.rows)
     assert got.rows
+
+
+LOCALES = 200
+"""More than the server has."""
+
+
+def test_names_of_months_are_answered_in_the_languages_that_latin1_holds(asked: WireClient, native: WireClient) -> None:
+    """By their locales, all that the server has; the others are refused."""
+    names = []
+    for number in range(LOCALES):
+        if native.ask(f"SET lc_time_names = {number}").error:
+            break
+        names.append(native.ask("SELECT @@lc_time_names").rows[0][0].decode())
+    assert len(names) > 100
+    refused = set()
+    for name in names:
+        days = [f"'2020-01-01' + INTERVAL {31 * month} DAY" for month in range(12)]
+        said = ", ".join(f"DATE_FORMAT({day}, '%M%b%W%a', '{name}')" for day in days)
+        sql = f"SELECT {said} FROM Filter LIMIT 1"
+        got, want = asked.ask(sql), native.ask(sql)
+        if got.error:
+            assert got.error[0] == 1235
+            refused.add(name)
+        else:
+            assert got.rows == want.rows, name
+    assert 40 < len(refused) < 60
+    assert {"ru_RU", "ja_JP"} <= refused
