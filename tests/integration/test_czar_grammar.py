@@ -123,6 +123,14 @@ def test_names_that_many_catalogs_have_need_no_backticks(sky: Sky, server: Conne
         assert [tuple(row.values()) for row in found.table.to_pylist()] == right
 
 
+@pytest.mark.parametrize("name", ["indeé", "éor", "eécept", "currentédate", "é"])
+def test_a_letter_beyond_ascii_makes_no_word_of_sql(sky: Sky, name: str) -> None:
+    """Whatever stands for it where the grammar is asked."""
+    for target in (sky.czar, sky.mono):
+        found = target.execute(f"SELECT MAX(objectId) AS {name} FROM Object {name}", DATABASE)
+        assert found.columns == (name,)
+
+
 def answer(server: Connection, sql: str) -> list[Any] | None:
     try:
         return list(server.rows(sql))

@@ -1,9 +1,9 @@
 """Whether MariaDB reads a statement as it was written: the parser takes clauses out of order and words of other SQLs.
 
-Rules: the server is asked for nothing but its grammar; letters beyond ASCII say nothing of it, so each is an ``x``
-there. It looks at the grammar before any name where the session has a database, else no further than to a table's name.
-A blank between a function and its parenthesis is taken, as many clients ask for (IGNORE_SPACE); so are the names
-``dec`` and ``Match`` without backticks.
+Rules: the server is asked for nothing but its grammar; letters beyond ASCII say nothing of it, so each is a ``$``
+there, which no word of SQL has. It looks at the grammar before any name where the session has a database, else no
+further than to a table's name. A blank between a function and its parenthesis is taken, as many clients ask for
+(IGNORE_SPACE); so are the names ``dec`` and ``Match`` without backticks.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def require_syntax(sessions: Sessions, sql: str) -> None:
         ClusterError: the server failed.
     """
     sql = sql.rstrip("; \t\r\n")
-    plain = _LETTER.sub("x", sql)
+    plain = _LETTER.sub("$", sql)
     with sessions.lease(query_name()) as connection:
         said = _refused(connection, plain)
         if not said or not _refused(connection, _in_backticks(plain, _OF_SKIES)):
@@ -69,7 +69,7 @@ def _in_backticks(plain: str, words: str) -> str:
     >>> _in_backticks("SELECT ra, dec, o.dec, 'dec' FROM Match AS o", _OF_SKIES)
     "SELECT ra, `dec`, o.dec, 'dec' FROM `Match` AS o"
     """
-    bare = rf"'[^']*'|\"[^\"]*\"|`[^`]*`|(?<![\w.@])(?P<name>{words})\b(?!\s*\()"
+    bare = rf"'[^']*'|\"[^\"]*\"|`[^`]*`|(?<![\w.@$])(?P<name>{words})(?![\w$]|\s*\()"
     return re.sub(bare, lambda one: f"`{one.group()}`" if one["name"] else one.group(), plain, flags=re.IGNORECASE)
 
 
