@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,8 +32,11 @@ def adjusted(
 
 
 def numbers(text: str, kind: type[Number]) -> list[Number]:
-    """Numbers with commas between. Raises UserError when one is not a number."""
+    """Numbers with commas between. Raises UserError when one is not a number, or not a finite one."""
     try:
-        return [kind(part) for part in text.split(",") if part.strip()]
+        found = [kind(part) for part in text.split(",") if part.strip()]
+        if not all(-math.inf < one < math.inf for one in found):
+            raise ValueError
+        return found
     except ValueError:
         raise UserError(f"'{text}' is not a list of numbers", remedy="write them with commas: 1e-6,2e-6") from None

@@ -18,7 +18,9 @@ def test_numbers_are_parted_by_commas(text: str, kind: type[int], found: list[in
     assert numbers(text, kind) == found
 
 
-@pytest.mark.parametrize(("text", "kind"), [("1;2", int), ("1.5", int), ("one", float)])
+@pytest.mark.parametrize(
+    ("text", "kind"), [("1;2", int), ("1.5", int), ("one", float), ("1e-6,nan", float), ("inf", float), ("inf", int)]
+)
 def test_what_is_no_number_is_named(text: str, kind: type[int]) -> None:
     """The error has the text, and an example of what is right."""
     with pytest.raises(UserError, match=f"'{text}' is not a list of numbers") as caught:
