@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +48,8 @@ _PLAIN_TYPES = {
     "FLOAT": pa.float32(),
     "DOUBLE": pa.float64(),
 }
-"""The engine's types whose values, as Python's, say all that there is to say."""
+"""The engine's types whose values, as Python's, say all that there is to say; DECIMALs are such, too."""
+_DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 _LOCK = threading.Lock()
 _DATABASE: list[Any] = []
 _Shape = tuple[str, tuple[str, ...], tuple[tuple[int, pa.Schema], ...]]
@@ -130,11 +132,21 @@ class _Session:
     def _one_row(self) -> pa.Table:
         rows = self.cursor.execute("EXECUTE w").fetchall()
         names = [column[0] for column in self.cursor.description]
-        kinds = [_PLAIN_TYPES.get(str(column[1])) for column in self.cursor.description]
+        kinds = [_plain_type(str(column[1])) for column in self.cursor.description]
         if None in kinds:
             return self.cursor.sql(self._way.text).to_arrow_table()
         arrays = [pa.array([row[place] for row in rows], kind) for place, kind in enumerate(kinds)]
         return pa.Table.from_arrays(arrays, names=names)
+
+
+def _plain_type(kind: str) -> pa.DataType | None:
+    """The type of a column whose values come as Python's; None where they come as Arrow's.
+
+    >>> _plain_type("DECIMAL(38,2)"), _plain_type("VARCHAR")
+    (Decimal128Type(decimal128(38, 2)), None)
+    """
+    digits = _DECIMAL.fullmatch(kind)
+    return pa.decimal128(int(digits[1]), int(digits[2])) if digits else _PLAIN_TYPES.get(kind)
 
 
 class _Kept:
