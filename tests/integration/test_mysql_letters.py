@@ -91,7 +91,7 @@ def test_names_of_months_are_answered_in_the_languages_that_latin1_holds(asked: 
     for number in range(LOCALES):
         if native.ask(f"SET lc_time_names = {number}").error:
             break
-        names.append(native.ask("SELECT @@lc_time_names").rows[0][0].decode())
+        names.append((native.ask("SELECT @@lc_time_names").rows[0][0] or b"").decode())
     assert len(names) > 100
     refused = set()
     for name in names:
