@@ -115,15 +115,6 @@ def test_a_statement_has_the_time_that_it_is_given(asked: WireClient, native: Wi
     assert asked.ask(enough).rows == native.ask(enough).rows == asked.ask(COUNT).rows
 
 
-def test_a_session_without_time_goes_on(asked: WireClient) -> None:
-    """Where there may not even be time to say what is set on it: one statement is an error, and the next one is not."""
-    for sql in (COUNT, "PREPARE s FROM 'SELECT COUNT(*) FROM Object'", "SHOW PROCESSLIST") * 20:
-        assert asked.ask("SET max_statement_time = 0.000001").error == ()
-        asked.ask(sql)
-        assert asked.ask("SET max_statement_time = DEFAULT").error == ()
-        assert asked.ask(COUNT).rows == [(b"155",)]
-
-
 def test_bytes_of_other_character_sets_are_not_mixed(asked: WireClient) -> None:
     """Results as they are stored would be in other letters than those of this session's."""
     asked.ask("SET character_set_results = binary")
