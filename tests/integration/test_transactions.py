@@ -153,13 +153,19 @@ def test_who_was_overtaken_publishes_nothing(testbed: Testbed, database: str) ->
     assert testbed.registry.databases.state(database) is None
 
 
-def test_a_loader_that_lives_on_keeps_the_next_one_out(
-    testbed: Testbed, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two loaders never work on one database of a node; when the first one's session ends, the second one comes in."""
+@pytest.fixture
+def loaders(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> tuple[MariaDBLoader, MariaDBLoader]:
+    """Two of one node; none waits for the other."""
     monkeypatch.setattr(server_sessions, "HOLD_TIMEOUT_S", 0)
     where = testbed.cluster.endpoint("node1"), str(testbed.cluster.data_dir("node1"))
-    orphan, heir = MariaDBLoader("node1", *where), MariaDBLoader("node1", *where)
+    return MariaDBLoader("node1", *where), MariaDBLoader("node1", *where)
+
+
+def test_a_loader_that_lives_on_keeps_the_next_one_out(
+    loaders: tuple[MariaDBLoader, MariaDBLoader], database: str
+) -> None:
+    """Two loaders never work on one database of a node; when the first one's session ends, the second one comes in."""
+    orphan, heir = loaders
     orphan.hold(database)
     with pytest.raises(ClusterError, match=r"node 'node1': another ingest of .* is still at work"):
         heir.hold(database)
@@ -169,12 +175,10 @@ def test_a_loader_that_lives_on_keeps_the_next_one_out(
 
 
 def test_the_next_loader_waits_for_sessions_that_help(
-    testbed: Testbed, database: str, monkeypatch: pytest.MonkeyPatch
+    testbed: Testbed, loaders: tuple[MariaDBLoader, MariaDBLoader], database: str
 ) -> None:
     """A session that helped a loader whose own one is gone keeps the next one out; none begins to help any more."""
-    monkeypatch.setattr(server_sessions, "HOLD_TIMEOUT_S", 0)
-    where = testbed.cluster.endpoint("node1"), str(testbed.cluster.data_dir("node1"))
-    orphan, heir = MariaDBLoader("node1", *where), MariaDBLoader("node1", *where)
+    orphan, heir = loaders
     orphan.hold(database)
     orphan.make_database(database)
     still_at_work = "another ingest of .* is still at work"
