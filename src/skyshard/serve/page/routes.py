@@ -116,10 +116,14 @@ class Page:
         return respond
 
     async def _stream(self, request: Request, who: Identity) -> Response:
+        """Without an end; whoever asks with HEAD only how it would be answered gets that, and an end."""
+        headers = {"x-accel-buffering": "no"}
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream", headers=headers)
         seen = Seen.of(request.headers.get("last-event-id", ""))
         may_look = functools.partial(self._sign_in.may_look, request)
         events = self.live.events(seen, may_look, is_whole=who.scope is Scope.ADMIN)
-        return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     async def _history(self, request: Request, who: Identity) -> Response:
         wanted = wanted_of(request.query_params)

@@ -103,6 +103,15 @@ def test_data_need_a_token(guarded: httpx.Client, path: str) -> None:
     assert guarded.get("/ui/").status_code == 200
 
 
+def test_asking_whether_the_stream_may_be_read_ends(guarded: httpx.Client) -> None:
+    """The page asks so when it has lost the stream. A browser sends its next request on the same connection: while the
+    answer had no end, that was never answered."""
+    assert guarded.head("/ui/live").status_code == 401
+    guarded.post("/ui/sign-in", data={"token": "key"}, headers=HERE)
+    found = guarded.head("/ui/live")
+    assert (found.status_code, found.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+
+
 def test_signing_in_sets_a_cookie_that_scripts_cannot_read(guarded: httpx.Client) -> None:
     """It goes with requests of the page only; signing out ends it."""
     found = guarded.post("/ui/sign-in", data={"token": " key "}, headers=HERE)
