@@ -13,6 +13,7 @@ from sqlglot import exp
 from skyshard.basics.errors import UserError
 from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.czar.bind.bound_statement import COLUMN, ITEM, REF, Block, Meaning, Reference, Visible, own_columns
+from skyshard.czar.bind.clauses import is_aggregate
 from skyshard.czar.sql.item_names import item_name
 from skyshard.czar.sql.statement import place
 
@@ -42,7 +43,7 @@ class Resolver:
 
     def _in_having(self, column: exp.Column) -> bool:
         """HAVING name outside an aggregate: a GROUP BY column, then an item of the select list."""
-        if isinstance(column.find_ancestor(exp.AggFunc, exp.Having), exp.AggFunc):
+        if _is_in_aggregate(column):
             return False
         group = self._block.select.args.get("group")
         grouped = [part.name.lower() for part in group.expressions if isinstance(part, exp.Column)] if group else []
@@ -91,6 +92,16 @@ class Resolver:
         listing = f"SHOW COLUMNS FROM {tables[0]}" if tables else "its FROM clause"
         remedy = did_you_mean(near_names(column.name, known), f"{listing} lists what there is")
         raise UserError(f"unknown column '{name}'{place(column)}", remedy=remedy)
+
+
+def _is_in_aggregate(column: exp.Column) -> bool:
+    """True inside an aggregate of HAVING, also one that the grammar knows as a plain call, as BIT_OR."""
+    node = column.parent
+    while node is not None and not isinstance(node, exp.Having | exp.Query):
+        if is_aggregate(node):
+            return True
+        node = node.parent
+    return False
 
 
 def _qualified(column: exp.Column, references: list[Reference]) -> Visible | None:

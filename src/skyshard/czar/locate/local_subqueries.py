@@ -11,8 +11,18 @@ from collections.abc import Iterable, Sequence
 
 from sqlglot import exp
 
-from skyshard.czar.bind.bound_statement import COLUMN, Block, Bound, Reference, may_be_apart, nested_queries, terms_of
-from skyshard.czar.bind.clauses import Clauses
+from skyshard.czar.bind.bound_statement import (
+    COLUMN,
+    REF,
+    Block,
+    Bound,
+    Reference,
+    columns_of,
+    may_be_apart,
+    nested_queries,
+    terms_of,
+)
+from skyshard.czar.bind.clauses import Clauses, is_aggregate
 from skyshard.czar.bind.expand_functions import key_pairs
 from skyshard.czar.bind.ref_match import is_match
 
@@ -27,11 +37,20 @@ def nested_obstacle(bound: Bound, block: Block, clauses: Clauses, anchor: frozen
     if clauses.is_grouped and any(True for part in parts for _ in nested_queries(part)):
         return "a subquery beside aggregates"
     for one in inner:
+        if any(_is_of_outer(one, node) for node in one.select.walk() if is_aggregate(node)):
+            return "an aggregate of the outer query in a subquery"
         if one.parent is not block or not _is_plain(one):
             return "a subquery of several parts"
         if not _is_tied(bound, block, one, anchor):
             return "a subquery that is not tied to the row's chunk"
     return ""
+
+
+def _is_of_outer(inner: Block, aggregate: exp.Expr) -> bool:
+    """True where an aggregate is over columns of outer tables alone: ``(SELECT SUM(o.mag))`` is one sum of all rows."""
+    own = {reference.number for reference in inner.references}
+    numbers = {column.meta.get(REF) for column in columns_of(aggregate)}
+    return bool(numbers) and not numbers & own
 
 
 def nested_references(bound: Bound, block: Block) -> list[Reference]:

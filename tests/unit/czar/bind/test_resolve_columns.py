@@ -32,6 +32,8 @@ def meaning(sql: str, clause: str) -> list[str]:
         ("SELECT kind, mag AS ra FROM Object HAVING ra > 2", "having", "(`Object`.`mag`) > 2"),
         ("SELECT kind AS mag FROM Object GROUP BY mag HAVING mag > 2", "having", "`Object`.`mag` > 2"),
         ("SELECT MAX(mag) AS kind FROM Object HAVING MAX(kind) > 2", "having", "MAX(`Object`.`kind`) > 2"),
+        ("SELECT mag AS kind FROM Object HAVING BIT_OR(kind) > 2", "having", "BIT_OR(`Object`.`kind`) > 2"),
+        ("SELECT mag AS kind FROM Object HAVING STD(kind + 1) > 2", "having", "STD(`Object`.`kind` + 1) > 2"),
         ("SELECT MAX(mag) AS M FROM Object HAVING m > 2", "having", "(MAX(`Object`.`mag`)) > 2"),
         ("SELECT o.MAG FROM Object o ORDER BY o.Ra", "order", "`o`.`ra`"),
     ],

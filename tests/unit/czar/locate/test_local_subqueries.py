@@ -36,6 +36,10 @@ def test_rows_tied_by_the_directors_key_are_in_the_chunk_of_the_outer_row(where:
         ("SELECT o.mag FROM Object o WHERE o.objectId NOT IN (SELECT n.objectId FROM Note n)", "not tied"),
         (f"SELECT COUNT(*), ({TIED} LIMIT 1) FROM Object o GROUP BY o.objectId", "beside aggregates"),
         (f"SELECT o.mag FROM Object o WHERE EXISTS ({TIED} UNION {TIED})", "of several parts"),
+        ("SELECT (SELECT SUM(o.mag)) FROM Object o", "of the outer query"),
+        ("SELECT (SELECT BIT_OR(o.kind) FROM Filter f LIMIT 1) FROM Object o", "of the outer query"),
+        ("SELECT 1 FROM Object o HAVING (SELECT COUNT(o.kind)) > 3", "of the outer query"),
+        ("SELECT o.mag FROM Object o ORDER BY (SELECT MAX(o.mag + kind)), 1", "of the outer query"),
     ],
 )
 def test_any_other_is_answered_over_all_rows(sql: str, reason: str) -> None:
