@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from skyshard.serve.door import Address
+from skyshard.serve.http.http_connection import HttpConnection
 
 _TICK_S = 0.01
 
@@ -41,8 +42,8 @@ class HttpDoor:
         self._address, self._tls = address, tls
         self._server = _Server(
             uvicorn.Config(
-                app, http="h11", ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False,
-                server_header=False, proxy_headers=False, timeout_keep_alive=60,
+                app, http=HttpConnection, ws="none", lifespan="off", interface="asgi3", log_config=None,
+                access_log=False, server_header=False, proxy_headers=False, timeout_keep_alive=60,
                 ssl_context_factory=(lambda *_: tls) if tls else None,
             )
         )  # fmt: skip

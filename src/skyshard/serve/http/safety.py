@@ -6,6 +6,7 @@ stack.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -28,8 +29,16 @@ HEADERS = {
 }
 
 
+BODY_S = 60.0
+"""So long a client may send nothing in the middle of a body."""
+
+
 class TooLarge(Exception):
     """A body is longer than the door reads."""
+
+
+class TooSlow(Exception):
+    """A body does not go on."""
 
 
 def host_of(header: str) -> str:
@@ -107,42 +116,53 @@ class Safety:
             if int(Headers(scope=scope).get("content-length", "0") or 0) > limit:
                 raise TooLarge
             await app(scope, _limited(receive, limit), send_safely)
-        except TooLarge:
-            if begun:
-                raise
-            await _line(413, f"the body is longer than {limit:,} bytes, the limit of this server")(
-                scope, receive, send_safely
-            )
-        except TooManyTries as error:
-            if begun:
-                raise
-            answer = _line(429, str(error))
-            answer.headers["retry-after"] = str(error.wait_s)
-            await answer(scope, receive, send_safely)
         except Exception as error:
-            ONLY_LOGGED.tell(DOOR_FAILED, door="http", error=f"{type(error).__name__}: {error}")
+            answer = _line_of(error, limit)
             if begun:
                 raise
-            await _line(500, "the server failed; its log says why")(scope, receive, send_safely)
+            await answer(scope, receive, send_safely)
 
     def _limit(self, path: str) -> int:
         return next((limit for start, limit in self._limits.items() if path.startswith(start)), self._limit_bytes)
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
-    """The same messages, until a body is too long."""
-    read = 0
+    """The same messages, until a body is too long, or does not go on."""
+    read, is_whole = 0, False
 
     async def receive_some() -> Message:
-        nonlocal read
-        message = await receive()
+        nonlocal read, is_whole
+        message = await (receive() if is_whole else _in_time(receive))
         if message["type"] == "http.request":
             read += len(message.get("body", b""))
+            is_whole = not message.get("more_body", False)
             if read > limit:
                 raise TooLarge
         return message
 
     return receive_some
+
+
+async def _in_time(receive: Receive) -> Message:
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await receive()
+    except TimeoutError:
+        raise TooSlow from None
+
+
+def _line_of(error: Exception, limit: int) -> PlainTextResponse:
+    """What is answered instead; a failure is logged."""
+    if isinstance(error, TooLarge):
+        return _line(413, f"the body is longer than {limit:,} bytes, the limit of this server")
+    if isinstance(error, TooSlow):
+        return _line(408, f"nothing of the body came for {BODY_S:g} s")
+    if isinstance(error, TooManyTries):
+        answer = _line(429, str(error))
+        answer.headers["retry-after"] = str(error.wait_s)
+        return answer
+    ONLY_LOGGED.tell(DOOR_FAILED, door="http", error=f"{type(error).__name__}: {error}")
+    return _line(500, "the server failed; its log says why")
 
 
 def _line(status: int, words: str) -> PlainTextResponse:

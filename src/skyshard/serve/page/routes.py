@@ -119,7 +119,9 @@ class Page:
         """Without an end; whoever asks with HEAD only how it would be answered gets that, and an end."""
         headers = {"x-accel-buffering": "no"}
         if request.method == "HEAD":
-            return Response(media_type="text/event-stream", headers=headers)
+            told = Response(media_type="text/event-stream", headers=headers)
+            del told.headers["content-length"]  # the stream has none
+            return told
         seen = Seen.of(request.headers.get("last-event-id", ""))
         may_look = functools.partial(self._sign_in.may_look, request)
         events = self.live.events(seen, may_look, is_whole=who.scope is Scope.ADMIN)

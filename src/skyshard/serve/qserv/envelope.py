@@ -22,7 +22,7 @@ from skyshard.basics.errors import Refusal, SkyshardError, UserError, words_of
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Identity, Scope
-from skyshard.serve.http.safety import TooLarge
+from skyshard.serve.http.safety import TooLarge, TooSlow
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.qserv.coded_answers import PREFIX, coded
 from skyshard.serve.serve_file import NEWEST_QSERV, OLDEST_QSERV
@@ -187,7 +187,7 @@ class Desk:
                 return found if isinstance(found, Response) else JSONResponse(envelope(warnings=warnings, **found))
             except SkyshardError as error:
                 return JSONResponse(envelope(error, warnings=warnings))
-            except (TooLarge, ClientDisconnect):
+            except (TooLarge, TooSlow, ClientDisconnect):
                 raise
             except Exception as error:
                 ONLY_LOGGED.tell(DOOR_FAILED, door="qserv", error=f"{type(error).__name__}: {error}")
