@@ -85,8 +85,10 @@ class _Writer:
         checks = tuple(check for node, text in prover.risky if (check := self._check(node, text)))
         limited = () if checks else conditions
         tables = tuple(self._table(reference, limited) for reference in self.references)
+        is_limited = select.limit is not None
         is_one_row = select.is_grouped and not groups
-        return ColumnWay(tables, text, tuple(dict.fromkeys(checks)), select.limit is not None, is_one_row)
+        is_condensed = bool(groups) or select.is_distinct or is_limited
+        return ColumnWay(tables, text, tuple(dict.fromkeys(checks)), is_limited, is_one_row, is_condensed)
 
     def _check(self, node: exp.Expr, text: str) -> str:
         """A SELECT of one row where a computed DOUBLE is too large in any row of its table.

@@ -36,6 +36,8 @@ class ColumnWay:
     """Of equal rows at its end any may come."""
     is_one_row: bool = False
     """It gives one row, of aggregates."""
+    is_condensed: bool = False
+    """It gives fewer rows than it reads: groups, distinct ones, or a few."""
 
 
 def quoted(name: str) -> str:

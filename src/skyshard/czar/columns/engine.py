@@ -14,6 +14,7 @@ import atexit
 import contextlib
 import re
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -36,6 +37,8 @@ _SETTINGS = (
     "enable_external_access = false",
     "lock_configuration = true",
 )
+COPY_WARNING = "Arrow output on a DB-API result makes an extra copy"
+"""Of what the engine does for ``_Session._is_copied``."""
 KEPT_SESSIONS = 64
 """So many wait at most; each takes some ten kilobytes."""
 _PLAIN_TYPES = {
@@ -111,8 +114,14 @@ class _Session:
             self.cursor.register(f"t{slot}", source)
         for number, check in enumerate(self._way.checks):
             self.cursor.execute(f"PREPARE c{number} AS {check}")
-        if self._way.is_one_row:
+        if self._way.is_one_row or self._is_copied:
             self.cursor.execute(f"PREPARE w AS {self._way.text}")
+
+    @property
+    def _is_copied(self) -> bool:
+        """Whether the rows of a prepared statement are copied once more: that takes less than to plan, as they are few,
+        and a text is planned twice, when it is read and when it is carried out."""
+        return self._way.is_condensed and hasattr(self.cursor, "to_arrow_table")
 
     def compute(self, tables: Mapping[int, pa.Table]) -> pa.Table:
         """Raises what the engine raises, and NotByColumns."""
@@ -124,7 +133,11 @@ class _Session:
             for number in range(len(self._way.checks)):
                 if self.cursor.execute(f"EXECUTE c{number}").fetchall():
                     raise NotByColumns("columns: a number beyond DOUBLE")
-            return self._one_row() if self._way.is_one_row else self.cursor.sql(self._way.text).to_arrow_table()
+            if self._way.is_one_row:
+                return self._one_row()
+            if self._is_copied:
+                return self.cursor.execute("EXECUTE w").to_arrow_table()
+            return self.cursor.sql(self._way.text).to_arrow_table()
         finally:
             for source in self._sources.values():
                 source.table = None
@@ -261,6 +274,7 @@ def _database() -> Any:
             made = duckdb.connect(":memory:")
             for setting in _SETTINGS:
                 made.execute(f"SET {setting}")
+            warnings.filterwarnings("ignore", COPY_WARNING, UserWarning)
             _DATABASE.append(made)
         return _DATABASE[0]
 
@@ -285,7 +299,7 @@ def _in_type(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     if not is_exact or not (pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
         raise NotByColumns(f"columns: a value of type {values.type} where MariaDB has one of type {kind}")
     try:
-        return values.cast(kind)
+        return values if values.type == kind else values.cast(kind)
     except pa.ArrowInvalid as error:
         raise NotByColumns(f"columns: {error}") from error
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -40,6 +41,7 @@ ROOMY_DIGITS = 20
 """A BIGINT that declares fewer digits may come out of UNION ALL as an INT, which has no room for it, or as a BIT."""
 SPARE_DIGITS = 8
 """So many digits more than MariaDB declares an answer's DECIMAL has room for, where functions declare too few."""
+KEPT_LAYOUTS = 128
 _SPELLED = "varchar(120)"
 _AS_TEXT = {"uuid": "char(36)", "inet6": "varchar(39)", "inet4": "varchar(15)"}
 """Types that are no column's, but functions', and travel as text."""
@@ -198,6 +200,12 @@ def _is_narrow(columns: Sequence[TypedColumn]) -> bool:
 
 def record_layout(columns: Sequence[TypedColumn]) -> RecordLayout | None:
     """The record that holds these columns; None where rows must travel as text."""
+    return _kept_layout(tuple(columns))
+
+
+@lru_cache(maxsize=KEPT_LAYOUTS)
+def _kept_layout(columns: tuple[TypedColumn, ...]) -> RecordLayout | None:
+    """Each query asks several times, and the next one of its form again."""
     if any(column.is_boundless or column.type.arguments == (0,) for column in columns):
         return None
     if any(column.is_loose and not column.is_integer and column.digits[0] > SAFE_DIGITS for column in columns):
