@@ -11,6 +11,7 @@ from tests.support.same_answer import rows_in
 
 from skyshard.basics.errors import Refusal, UserError
 from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.czar.run.both_ways import VARIABLE
 from skyshard.testbed import Testbed
 
 CATALOG = SHARED / "qserv-case01"
@@ -45,6 +46,20 @@ def test_golden_answer(testbed: Testbed, expected: dict[str, str], name: str, sq
     if name not in expected:
         pytest.skip(f"no golden answer for query {name}")
     assert difference(testbed, DATABASE, sql, expected[name]) == ""
+
+
+def test_golden_answers_are_the_same_by_columns(
+    testbed: Testbed, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them, by columns wherever that is proven; each such one as rows, too, and the two are compared."""
+    testbed.columns.build(DATABASE)
+    monkeypatch.setenv(VARIABLE, "1")
+    monkeypatch.setattr(testbed.czar, "scan", "columns")
+    before = testbed.czar.column_bytes
+    asked = [(name, sql) for name, sql in golden_statements() if name in expected]
+    wrong = {name: found for name, sql in asked if (found := difference(testbed, DATABASE, sql, expected[name]))}
+    assert wrong == {}
+    assert testbed.czar.column_bytes > before
 
 
 def rendered(text: str, *, is_distributed: bool) -> str:
