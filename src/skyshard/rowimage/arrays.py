@@ -57,6 +57,25 @@ class Origin:
         raise RefusedValue(self.column, self.type, self.first_row + row, str(shown), remedy)
 
 
+def as_doubles(values: Any, *, safe: bool = True) -> Any:
+    """Numbers as 64-bit floats, DECIMALs as the nearest ones, which Arrow's own cast of them may miss.
+
+    Args:
+        values: an array, chunked or not, or a scalar.
+        safe: whole numbers that no double holds are an error.
+
+    Raises:
+        pa.ArrowInvalid: such a number.
+
+    >>> from decimal import Decimal
+    >>> as_doubles(pa.array([Decimal("79.3"), None])).to_pylist()
+    [79.3, None]
+    """
+    if pa.types.is_decimal(values.type):
+        values = values.cast(pa.string())
+    return values.cast(pa.float64(), safe=safe)
+
+
 def parts(batch: pa.RecordBatch | pa.Table) -> Iterator[pa.RecordBatch]:
     """The record batches of a batch or table, in row order, empty ones left out."""
     pieces = batch.to_batches() if isinstance(batch, pa.Table) else [batch]

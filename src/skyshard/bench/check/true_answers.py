@@ -14,6 +14,7 @@ import pyarrow.types as pt
 
 from skyshard.bench.check.compare_answers import compare_answers
 from skyshard.bench.targets.shown_digits import as_shown
+from skyshard.rowimage.arrays import as_doubles
 
 NAME = "the generator"
 
@@ -45,8 +46,8 @@ def _alike(answer: pa.Table, truth: pa.Table) -> tuple[pa.Table, pa.Table]:
             and not (pt.is_integer(mine.type) and pt.is_integer(its.type))
         ):
             its = as_shown(its, answer.field(place))
-            answer = answer.set_column(place, answer.field(place).name, mine.cast(pa.float64()))
-            truth = truth.set_column(place, truth.field(place).name, its.cast(pa.float64()))
+            answer = answer.set_column(place, answer.field(place).name, as_doubles(mine))
+            truth = truth.set_column(place, truth.field(place).name, as_doubles(its))
     return answer, truth
 
 

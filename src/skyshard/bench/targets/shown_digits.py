@@ -8,6 +8,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.types as pt
 
+from skyshard.rowimage.arrays import as_doubles
+
 DIGITS = b"skyshard.digits"
 _WHOLE_DOUBLE = 15
 """So many digits and more are all that a double has."""
@@ -30,7 +32,7 @@ def as_shown(truth: pa.ChunkedArray, answer: pa.Field) -> pa.ChunkedArray:
     if not digits or not pt.is_floating(answer.type):
         return truth
     if pt.is_decimal(truth.type):
-        return truth.cast(pa.float64())
+        return as_doubles(truth)
     if digits >= _WHOLE_DOUBLE or not pt.is_floating(truth.type):
         return truth
     kinds = truth.combine_chunks().dictionary_encode()

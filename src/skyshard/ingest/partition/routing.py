@@ -21,6 +21,7 @@ from skyshard.catalog.schema import Table
 from skyshard.ingest.partition.director_keys import EXACT_DOUBLE, DirectorKeys, Found
 from skyshard.ingest.source import InputBatch, InputSlice, Positions, Reader
 from skyshard.node.messages import Loader
+from skyshard.rowimage.arrays import as_doubles
 
 ORPHANS = "orphans"
 """The policy by which rows without director are counted that are left out."""
@@ -231,8 +232,6 @@ def stored_positions(batch: pa.RecordBatch, names: tuple[str, str]) -> Positions
 
 
 def _degrees(values: pa.Array) -> NDArray[np.float64]:
-    """Numbers as the server makes DOUBLEs of them; Arrow's own cast of decimals may miss the nearest one."""
-    if pa.types.is_decimal(values.type):
-        values = values.cast(pa.string())
-    degrees: NDArray[np.float64] = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    """Numbers as the server makes DOUBLEs of them."""
+    degrees: NDArray[np.float64] = as_doubles(values).to_numpy(zero_copy_only=False)
     return degrees

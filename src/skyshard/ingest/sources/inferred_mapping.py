@@ -22,6 +22,7 @@ from skyshard.ingest.sources.mapped_files import TableFiles
 from skyshard.ingest.sources.mapping import MappedColumn, MappedTable
 from skyshard.ingest.sources.parquet_columns import InferredColumns, infer_columns
 from skyshard.ingest.sources.parquet_files import is_parquet, parquet_slices
+from skyshard.ingest.text.text_file import require_text
 from skyshard.rowimage.sqltype import TypeClass, parse_type
 
 _READERS = 8
@@ -91,6 +92,7 @@ def _other_kinds(tables: Mapping[str, MappedTable], others: Mapping[str, Path]) 
 def _columns(where: str, mapped: MappedTable, files: list[Path]) -> InferredColumns:
     if not is_parquet(mapped.format, files[0]):
         if not mapped.declare:
+            require_text(files[0])
             raise UserError(
                 f"{where}: types are inferred from Parquet, and '{files[0]}' is text",
                 remedy="declare the columns of the table",

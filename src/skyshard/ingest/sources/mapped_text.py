@@ -16,9 +16,9 @@ from skyshard.db.charsets import codec_of
 from skyshard.ingest.source import InputBatch, InputSlice, pair_of
 from skyshard.ingest.sources.mapping import TextFormat
 from skyshard.ingest.sources.wanted_rows import asked_columns, wanted_rows
-from skyshard.ingest.text.delimited_text import Dialect, Fields, only, read_text
+from skyshard.ingest.text.delimited_text import Dialect, Fields, read_text
 from skyshard.ingest.text.text_file import first_rows
-from skyshard.ingest.values.column_rules import Rule, make_columns, text_inputs
+from skyshard.ingest.values.column_rules import Rule, input_columns, make_columns, text_inputs
 from skyshard.ingest.values.text_values import RowError
 
 
@@ -78,13 +78,16 @@ class MappedTextReader:
 
     def narrowed(self, table: Table, wanted: frozenset[str]) -> MappedTextReader:
         rules = tuple(rule for rule in self.rules if rule.column.name in wanted)
-        inputs = asked_columns(self.where).union(*(rule.inputs for rule in rules))
-        return replace(self, fields=only(self.fields, inputs), rules=rules)
+        read = input_columns(rules, self.dialect.charset, asked_columns(self.where))
+        fields = tuple(read.get(field.name) if field is not None else None for field in self.fields)
+        return replace(self, fields=fields, rules=rules)
 
     def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         exact = frozenset(layout.position or ())
         by_name = {rule.column.name: rule for rule in self.rules}
+        typed_fields = {field.name for field in self.fields if field is not None and not field.type.charset}
         plain = {by_name[name].source: name for name in exact if by_name[name].is_plain}
+        plain = {source: name for source, name in plain.items() if source in typed_fields}
         for read in read_text(piece, self.fields, self.dialect, frozenset(plain)):
             conversions = Counter(read.conversions)
             given = text_inputs(read.batch, self.rules, self.dialect.charset, asked_columns(self.where))

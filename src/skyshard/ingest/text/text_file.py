@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -34,18 +35,22 @@ _PACKED: tuple[tuple[re.Pattern[bytes], Callable[..., Any]], ...] = (
     (re.compile(rb"BZh[1-9]1AY&SY"), bz2.open),
     (re.compile(rb"\xfd7zXZ\x00"), lzma.open),
 )
+_PARQUET = "a Parquet file"
 _OTHER = {
     b"PK\x03\x04": "a zip archive", b"\x28\xb5\x2f\xfd": "packed by zstd", b"\x04\x22\x4d\x18": "packed by lz4",
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"\x1f\x9d": "packed by compress", b"PAR1\x15": "a Parquet file",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"\x1f\x9d": "packed by compress", b"PAR1\x15": _PARQUET,
     b"SIMPLE  =": "a FITS file", b"\x89HDF\r\n": "an HDF5 file", b"SQLite format 3\x00": "an SQLite database",
-    b"%PDF-": "a PDF document",
+    b"%PDF-": "a PDF document", b"ARROW1\0\0": "an Arrow file", b"<?xml ": "an XML document",
+    b"<VOTABLE": "an XML document", b"\x93NUMPY": "an array of NumPy", b"\x5d\0\0": "packed by lzma",
 }  # fmt: skip
+_FIRST = 32
 _UNPACK = "unpack it, or write it as text (plain or gzip)"
 _WRITE = "write its rows as Parquet or text"
 _INSTEAD = {
-    "a Parquet file": "let its name end in .parquet, or say format: parquet",
-    "a FITS file": _WRITE, "an HDF5 file": _WRITE, "an SQLite database": _WRITE, "a PDF document": _WRITE,
-}  # fmt: skip
+    _PARQUET: "let its name end in .parquet, or say format: parquet",
+    **dict.fromkeys(("a FITS file", "an HDF5 file", "an SQLite database", "a PDF document"), _WRITE),
+    **dict.fromkeys(("an Arrow file", "an XML document", "an array of NumPy"), _WRITE),
+}
 """What to do with those that nothing unpacks."""
 _ENCODINGS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"), (codecs.BOM_UTF8, ""),
@@ -91,11 +96,13 @@ def open_text(path: str | Path) -> Iterator[TextFile]:
     """
     try:
         with open(path, "rb") as file:
-            first = file.read(32)
-        for magic, what in _OTHER.items():
-            if first.startswith(magic):
-                raise UserError(f"'{path}' is {what}, no text", remedy=_INSTEAD.get(what, _UNPACK))
+            first = file.read(_FIRST)
         with _unpacked(path, first) as raw:
+            head = raw.peek(_FIRST)[:_FIRST]
+            if what := _no_text(head):
+                packed = ", packed" if head != first and what in _INSTEAD else ""
+                remedy = "unpack it" if packed and what == _PARQUET else _INSTEAD.get(what, _UNPACK)
+                raise UserError(f"'{path}' is {what}{packed}, no text", remedy=remedy)
             yield TextFile(raw)
     except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
         kind = "gzip" if first.startswith(b"\x1f\x8b") else "packed"
@@ -106,9 +113,26 @@ def open_text(path: str | Path) -> Iterator[TextFile]:
         raise UserError(f"cannot read '{path}': {error.strerror or error}", remedy="check the file") from None
 
 
-def _unpacked(path: str | Path, first: bytes) -> BinaryIO:
+def require_text(path: str | Path) -> None:
+    """Refuse a file that is something else, as its first bytes show.
+
+    Raises:
+        UserError: see ``open_text``.
+    """
+    with open_text(path):
+        pass
+
+
+def _unpacked(path: str | Path, first: bytes) -> BufferedReader:
     opener = next((opener for magic, opener in _PACKED if magic.match(first)), open)
-    return cast(BinaryIO, opener(path, "rb"))
+    return cast(BufferedReader, opener(path, "rb"))  # the others have its methods, too
+
+
+def _no_text(first: bytes) -> str:
+    """What a file is whose first bytes, unpacked, are no text; empty for one that may be."""
+    if any(magic.match(first) for magic, _ in _PACKED):
+        return "packed twice"
+    return next((what for magic, what in _OTHER.items() if first.startswith(magic)), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from skyshard.catalog.schema import Column
 from skyshard.ingest.values.text_values import RowError, rounded_as_declared
+from skyshard.rowimage.arrays import as_doubles
 
 _MOST_DIGITS = 76
 _FLOAT_DIGITS = 17
@@ -37,7 +38,7 @@ def as_floating(values: pa.Array, column: Column, conversions: Counter[str]) -> 
         return _exact_floats(values, column)
     wide = values
     if pa.types.is_decimal(values.type):
-        wide = values.cast(pa.string()).cast(pa.float64())
+        wide = as_doubles(values)
         back, _ = _rounded(wide, values.type.precision, values.type.scale)
         lost = len(wide) if back is None else int(pc.sum(pc.not_equal(back, _widened(values, back.type))).as_py() or 0)
         if lost and column.type.base == "double":

@@ -52,7 +52,7 @@ def from_arrow(values: pa.Array, column: Column, conversions: Counter[str]) -> p
         taken = values if column.type.base != "mediumint" else as_integer(values, column, conversions)
         taken = rounded_as_declared(taken, column, conversions).cast(column.type.arrow)
     else:
-        convert = _TAKEN.get((_given_kind(values.type), _column_kind(column.type)))
+        convert = _TAKEN.get((_given_kind(values.type), column_kind(column.type)))
         if convert is None:
             raise RowError(
                 f"{_shown(values)}Parquet type {values.type} does not fit {column.type.text}", 0, column.name,
@@ -97,7 +97,7 @@ def _given_kind(kind: pa.DataType) -> str:
     return next((name for name, test in tests.items() if test(kind)), "")
 
 
-def _column_kind(kind: SqlType) -> str:
+def column_kind(kind: SqlType) -> str:
     """``text`` are CHAR, VARCHAR and TEXT, ``words`` ENUM, SET and JSON; temporal types and BIT by their own names."""
     if kind.type_class is not TypeClass.BYTES:
         return str(kind.type_class)

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.python_syntax import parse_expression
+from skyshard.rowimage.arrays import as_doubles
 
 _OPERATORS = {
     ast.Add: pc.add_checked,
@@ -99,9 +100,9 @@ def _combine(kind: type[ast.operator], left: pa.Array | int | float, right: pa.A
         return _NUMBERS[kind](left, right)
     operands = [_number(value) for value in (left, right)]
     if kind is ast.Div:
-        return pc.divide(*[value.cast(pa.float64(), safe=False) for value in operands])
+        return pc.divide(*[as_doubles(value, safe=False) for value in operands])
     if any(pa.types.is_floating(value.type) for value in operands):
-        operands = [value.cast(pa.float64(), safe=False) for value in operands]
+        operands = [as_doubles(value, safe=False) for value in operands]
         return {ast.Add: pc.add, ast.Sub: pc.subtract, ast.Mult: pc.multiply}[kind](*operands)
     return _OPERATORS[kind](*_of_one_sign(operands))
 

@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 
 from skyshard.catalog.schema import Column
 from skyshard.db.charsets import encoded
-from skyshard.ingest.values.arrow_values import from_arrow, plain_array
+from skyshard.ingest.values.arrow_values import column_kind, from_arrow, plain_array
 from skyshard.ingest.values.column_expression import evaluate, names_in
 from skyshard.ingest.values.encoded_text import Given, stored_text
-from skyshard.ingest.values.text_values import RowError, to_column
-from skyshard.rowimage.arrays import as_text
-from skyshard.rowimage.sqltype import SqlType, TypeClass, parse_type
+from skyshard.ingest.values.text_values import RowError, to_column, to_doubles
+from skyshard.rowimage.arrays import as_doubles, as_text
+from skyshard.rowimage.sqltype import MOST_DIGITS, SqlType, TypeClass, parse_type
 
 RuleValue = int | float | str
+_EXACT = 2**53
 _ANY_NUMBER = "decimal(65,30)"
+_MOST_SCALE = 38
 _ANY_TEXT: dict[Given, str] = {"utf8": "longtext character set utf8mb4", "latin1": "longtext character set latin1"}
 
 
@@ -108,12 +110,14 @@ def make_columns(
     made = Made([], {}, {})
     for rule in rules:
         values = _raw(rule, inputs, rows, conversions)
-        if rule.column.name in exact:
-            made.exact[rule.column.name] = _doubles(values, rule.column)
+        if rule.column.name in exact and pa.types.is_temporal(values.type):
+            raise _no_position(values, rule.column)
         try:
             made.columns.append(from_arrow(values, rule.column, conversions))
         except RowError as error:
             raise RowError(error.what, error.row, rule.column.name, error.remedy) from None
+        if rule.column.name in exact:
+            made.exact[rule.column.name] = _doubles(values, rule.column)
         if made.columns[-1].null_count > values.null_count and pa.types.is_floating(values.type):
             made.given_floats[rule.column.name] = values
     return made
@@ -123,7 +127,7 @@ def _raw(rule: Rule, inputs: Mapping[str, pa.Array], rows: int, conversions: Cou
     """A column before it takes its type."""
     name = rule.column.name
     if rule.constant is not None:
-        return pa.array([rule.constant]).take(pa.array(np.zeros(rows, np.int64)))
+        return _constant(rule.constant, rule.column).take(pa.array(np.zeros(rows, np.int64)))
     if any(source not in inputs for source in rule.inputs):
         conversions[f"{name}: not in the file → NULL"] += rows
         return pa.nulls(rows, rule.column.type.arrow)
@@ -136,28 +140,62 @@ def _raw(rule: Rule, inputs: Mapping[str, pa.Array], rows: int, conversions: Cou
             conversions[f"{name} = {rule.derive}"] += rows
         if rule.factor is not None:
             conversions[f"{name}: x {rule.factor:g}"] += rows - values.null_count
-            values = pc.multiply(values.cast(pa.float64()), rule.factor)
+            values = pc.multiply(as_doubles(values), rule.factor)
     except pa.ArrowException as error:
         raise RowError(str(error).splitlines()[0], 0, name, "fix the rule or the input's type") from None
     return values
 
 
+def _constant(value: RuleValue, column: Column) -> pa.Array:
+    """One value, in a type that holds it."""
+    try:
+        if isinstance(value, int) and value >= 1 << 63:
+            return pa.array([value], pa.uint64()) if value < 1 << 64 else pa.array([Decimal(value)])
+        return pa.array([Decimal(value)]) if isinstance(value, int) and value < -(1 << 63) else pa.array([value])
+    except pa.ArrowException:
+        raise RowError(f"{value} does not fit {column.type.text}", 0, column.name, "fix the constant") from None
+
+
 def _without_sentinels(values: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
     """An input as its rule computes with it: texts for a column of numbers are read as numbers, words left out."""
     values = plain_array(values)
-    is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
-    if not is_text or (rule.column.type.type_class is TypeClass.BYTES and not rule.derive):
+    if not _is_text(values.type) or (rule.column.type.type_class is TypeClass.BYTES and not rule.derive):
         return _without(rule.null_at, values, rule, conversions)
     texts = _without(rule.words, values, rule, conversions).cast(pa.large_binary()).cast(pa.binary())
-    numbers = to_column(texts, Column(rule.column.name, _number_type([rule])), conversions)
+    numbers = _numbers(texts, rule, conversions)
     return _without(tuple(value for value in rule.null_at if value not in rule.words), numbers, rule, conversions)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _numbers(texts: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
+    """Texts as the numbers that a rule computes with.
+
+    What an expression makes whole may have parts that are not: these are DOUBLEs, as long as those hold all digits.
+    """
+    column = Column(rule.column.name, _number_type([rule]))
+    if not (rule.derive and column.type.type_class is TypeClass.INTEGER):
+        return to_column(texts, column, conversions)
+    counted: Counter[str] = Counter()
+    try:
+        made = to_column(texts, column, counted)
+    except RowError as error:
+        made = to_column(texts, Column(rule.column.name, parse_type("double")), conversions)
+        if (pc.max(pc.abs(made)).as_py() or 0) >= _EXACT:
+            raise error from None
+        return made
+    conversions.update(counted)
+    return made
 
 
 def _without(sentinels: tuple[RuleValue, ...], values: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
     found = np.zeros(len(values), bool)
+    compared = values.cast(pa.float32()) if pa.types.is_float16(values.type) else values
     for sentinel in sentinels:
         try:
-            is_equal = pc.equal(values, _comparable(sentinel, values, rule))
+            is_equal = pc.equal(compared, _comparable(sentinel, values, rule))  # NULL where the type has no such value
         except pa.ArrowException:
             raise _incomparable(sentinel, values, rule) from None
         found |= np.asarray(pc.fill_null(is_equal, False))
@@ -168,8 +206,10 @@ def _without(sentinels: tuple[RuleValue, ...], values: pa.Array, rule: Rule, con
 
 
 def _comparable(sentinel: RuleValue, values: pa.Array, rule: Rule) -> pa.Scalar:
-    """The sentinel in the input's type: -999 of a FLOAT is the float nearest to it."""
+    """The sentinel in the input's type: -999 of a FLOAT is the float nearest to it. NULL where it has no such value."""
     try:
+        if pa.types.is_integer(values.type):
+            return _whole(Decimal(str(sentinel)), values.type)
         if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
             return pa.scalar(encoded(str(sentinel), rule.column.type.charset or "latin1"), values.type)
         if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
@@ -177,9 +217,20 @@ def _comparable(sentinel: RuleValue, values: pa.Array, rule: Rule) -> pa.Scalar:
         if pa.types.is_decimal(values.type):
             return pa.scalar(Decimal(str(sentinel)), values.type)
         number = float(sentinel) if isinstance(sentinel, str) else sentinel
-        return pa.scalar(number) if pa.types.is_integer(values.type) else pa.scalar(number, values.type)
+        if pa.types.is_float16(values.type):
+            with np.errstate(over="ignore"):  # an infinity, which means NULL anyway
+                return pa.scalar(float(np.float16(number)), pa.float32())
+        return pa.scalar(number, values.type)
     except (pa.ArrowException, TypeError, ValueError, ArithmeticError):
         raise _incomparable(sentinel, values, rule) from None
+
+
+def _whole(number: Decimal, kind: pa.DataType) -> pa.Scalar:
+    """A number as a whole one of 8 to 64 bits, NULL if it is none."""
+    bits = kind.bit_width - pa.types.is_signed_integer(kind)
+    low = -(1 << bits) if pa.types.is_signed_integer(kind) else 0
+    is_one = number == number.to_integral_value() and low <= number < 1 << bits
+    return pa.scalar(int(number) if is_one else None, kind)
 
 
 def _incomparable(sentinel: RuleValue, values: pa.Array, rule: Rule) -> RowError:
@@ -188,27 +239,34 @@ def _incomparable(sentinel: RuleValue, values: pa.Array, rule: Rule) -> RowError
 
 
 def _doubles(values: pa.Array, column: Column) -> NDArray[np.float64]:
+    """Numbers, or texts that were taken as some, at full precision."""
+    plain = plain_array(values)
+    if _is_text(plain.type):
+        return to_doubles(plain.cast(pa.large_binary()).cast(pa.binary()))
     try:
-        plain = plain_array(values)
-        if pa.types.is_temporal(plain.type):
-            raise pa.ArrowInvalid("a time")
-        numbers: NDArray[np.float64] = plain.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        numbers: NDArray[np.float64] = as_doubles(plain).to_numpy(zero_copy_only=False)
     except pa.ArrowException:
-        raise RowError(f"{values.type} is no position", 0, column.name, "give degrees as numbers") from None
+        raise _no_position(values, column) from None
     return numbers
 
 
+def _no_position(values: pa.Array, column: Column) -> RowError:
+    return RowError(f"{values.type} is no position", 0, column.name, "give degrees as numbers")
+
+
 def input_columns(rules: Iterable[Rule], given: Given, asked: Collection[str] = ()) -> dict[str, Column]:
-    """What each input column of a text file is read as: the table's column where one rule takes it as it is,
-    else a type with room for sentinels and arithmetic, texts in the file's own character set.
+    """What each input column of a text file is read as: the table's column where one rule takes it as it is, a type
+    with room for sentinels and arithmetic, or, where rules and condition read it otherwise than each other, its text.
 
     Args:
         asked: input columns that a condition reads.
     """
     users = _users(rules, asked)
-    texts = _texts(users, asked)
+    texts = _texts(users, given, asked)
     return {
-        source: Column(source, parse_type(_ANY_TEXT[given])) if source in texts else _input_column(source, found)
+        source: Column(source, parse_type(_ANY_TEXT[given]))
+        if source in texts
+        else _input_column(source, found, is_asked=source in asked)
         for source, found in users.items()
     }
 
@@ -218,7 +276,7 @@ def text_inputs(
 ) -> dict[str, pa.Array]:
     """The input columns of a text file's batch by name; texts that rules change, or several share, as strings."""
     inputs = dict(zip(batch.schema.names, batch.columns, strict=True))
-    for source in _texts(_users(rules, asked), asked):
+    for source in _texts(_users(rules, asked), given, asked):
         column = Column(source, parse_type(_ANY_TEXT["utf8"]))
         inputs[source] = as_text(stored_text(inputs[source], column, given, Counter()))
     return inputs
@@ -233,18 +291,25 @@ def _users(rules: Iterable[Rule], asked: Collection[str]) -> dict[str, list[Rule
     return users
 
 
-def _texts(users: Mapping[str, list[Rule]], asked: Collection[str]) -> list[str]:
+def _texts(users: Mapping[str, list[Rule]], given: Given, asked: Collection[str]) -> list[str]:
     """The input columns that are read as texts, whatever the columns are that they fill."""
-    return [source for source, found in users.items() if _is_any_text(found, is_asked=source in asked)]
+    return [source for source, found in users.items() if _is_any_text(found, given, is_asked=source in asked)]
 
 
-def _input_column(source: str, users: list[Rule]) -> Column:
+def _input_column(source: str, users: list[Rule], *, is_asked: bool = False) -> Column:
     if _is_taken_whole(users):
-        return Column(source, users[0].column.type)
+        kind = users[0].column.type
+        return Column(source, _all_digits(kind) if is_asked and kind.type_class is TypeClass.DECIMAL else kind)
     classes = {rule.column.type.type_class for rule in users}
     if classes != {TypeClass.BYTES} or any(rule.derive for rule in users):
         return Column(source, _number_type(users))
     return Column(source, parse_type("longblob"))
+
+
+def _all_digits(kind: SqlType) -> SqlType:
+    """A DECIMAL of as many digits before the point, and the most behind it."""
+    whole = kind.arrow.precision - kind.arrow.scale
+    return parse_type(f"decimal({MOST_DIGITS},{min(_MOST_SCALE, MOST_DIGITS - whole)})")
 
 
 def _number_type(users: list[Rule]) -> SqlType:
@@ -262,10 +327,26 @@ def _is_taken_whole(users: list[Rule]) -> bool:
     return len(users) == 1 and users[0].is_plain
 
 
-def _is_any_text(users: list[Rule], *, is_asked: bool = False) -> bool:
-    """True where a text is read for columns whose character sets may differ, or is changed or looked at on the way."""
+def _is_any_text(users: list[Rule], given: Given, *, is_asked: bool = False) -> bool:
+    """True where a text is read for columns whose types or character sets differ, or is changed or asked on the way.
+
+    A column of bytes takes those of a text in UTF-8; one in latin1 is not a text for it.
+    """
     if any(rule.words for rule in users):
         return True
-    return (is_asked or not _is_taken_whole(users)) and all(
-        rule.column.type.charset and not rule.derive for rule in users
-    )
+    if not is_asked and _is_taken_whole(users):
+        return False
+    if all(rule.column.type.charset and not rule.derive for rule in users):
+        return True
+    is_bytes = [column_kind(rule.column.type) in ("binary", "bit") for rule in users]
+    if all(is_bytes) or (given == "latin1" and any(is_bytes)):
+        return False
+    types = {_input_column("", [rule]).type.text for rule in users}
+    return len(types) > 1 or (is_asked and not all(_is_read_exactly(rule) for rule in users))
+
+
+def _is_read_exactly(rule: Rule) -> bool:
+    """True where what is read for a rule says all that the text does: a condition may be asked of it."""
+    kind = _input_column("", [rule]).type
+    is_double = kind.base == "double" and len(kind.arguments) != 2
+    return is_double or kind.type_class in (TypeClass.INTEGER, TypeClass.DECIMAL)

@@ -29,6 +29,7 @@ from skyshard.basics.python_syntax import parse_expression
 from skyshard.ingest.values.arrow_values import plain_array
 from skyshard.ingest.values.column_expression import arithmetic_fault, constant_scalar, value_of
 from skyshard.ingest.values.text_values import RowError
+from skyshard.rowimage.arrays import as_doubles
 
 _COMPARED = {
     ast.Lt: pc.less, ast.LtE: pc.less_equal, ast.Gt: pc.greater, ast.GtE: pc.greater_equal,
@@ -208,7 +209,7 @@ def _alike(left: pa.Array | pa.Scalar, right: pa.Array | pa.Scalar) -> list[pa.A
     """Two numbers of one kind: DOUBLE where either is a float, as one server has it; whole ones keep all digits."""
     pair = [left, right]
     if any(pa.types.is_floating(value.type) for value in pair):
-        return [value.cast(pa.float64(), safe=False) for value in pair]
+        return [as_doubles(value, safe=False) for value in pair]
     if any(pa.types.is_decimal(value.type) or pa.types.is_uint64(value.type) for value in pair):
         return [value.cast(_WHOLE) if pa.types.is_integer(value.type) else value for value in pair]
     return pair

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyshard.basics.array_types import Bytes, Flags, Integers
+from skyshard.rowimage.arrays import as_doubles
 from skyshard.serve.mysql.binary_times import date_parts, time_parts
 from skyshard.serve.mysql.definitions import ColumnType, Definition, Flag
 from skyshard.serve.mysql.row_packets import (
@@ -143,8 +144,10 @@ def _plain_numbers(column: pa.Array, *, is_floating: bool) -> Any:
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         column = bit_numbers(column)
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-        wanted = pa.float64() if is_floating else pa.decimal128(38, 0) if pa.types.is_decimal(kind) else pa.int64()
-        column = _whole(column) if not is_floating and pa.types.is_decimal(kind) else column.cast(wanted)
+        if pa.types.is_decimal(kind):
+            column = as_doubles(column) if is_floating else _whole(column)
+        else:
+            column = column.cast(pa.float64() if is_floating else pa.int64())
     filled = pc.fill_null(column, False if pa.types.is_boolean(column.type) else 0) if column.null_count else column
     return filled.to_numpy(zero_copy_only=False)
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyshard.basics.errors import UserError
+from skyshard.rowimage.arrays import as_doubles
 from skyshard.rowimage.sqltype import SqlType
 
 UNICODE, BOOLEAN = "unicodeChar", "boolean"
@@ -110,6 +111,8 @@ def as_declared(column: pa.Array, field: Field) -> pa.Array:
     if column.type == wanted:
         return column
     try:
+        if pa.types.is_floating(wanted):
+            return as_doubles(column).cast(wanted)
         return column.cast(wanted, safe=not pa.types.is_decimal(column.type))
     except pa.ArrowInvalid:
         raise UserError(

@@ -166,6 +166,13 @@ def test_text_files_need_declared_columns(tmp_path: Path) -> None:
     assert (types(found.tables["Object"]), found.tables["Object"].layout.role) == ({"objectId": "bigint"}, Role.REGULAR)
 
 
+def test_other_files_are_called_what_they_are(tmp_path: Path) -> None:
+    """Nobody is asked to declare the columns of FITS."""
+    (tmp_path / "a.fits").write_bytes(b"SIMPLE  =                    T")
+    with pytest.raises(UserError, match=r"a\.fits' is a FITS file, no text"):
+        opened(tmp_path, files=["a.fits"])
+
+
 def test_role_is_needed_where_nothing_is_inferred(tmp_path: Path) -> None:
     """A mapping by a schema says the role of each table."""
     text = "version: 1\ndatabase: d\nschema: hsc\nlayout: qserv-340-3\ntables: {Object: {files: [a.parquet]}}\n"

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from tests.support.partitioned import conversions_of, digests_of, partition_all
 
 from skyshard.basics.errors import UserError
+from skyshard.catalog.schema import Table
 from skyshard.ingest.source import InputBatch, Source
 from skyshard.ingest.sources.mapping import read_mapping
 from skyshard.ingest.sources.open_source import open_source
@@ -662,6 +664,100 @@ def test_text_takes_the_rows_that_parquet_takes(tmp_path: Path, charset: str) ->
     found = read(open_source(write_mapping(tmp_path, Object=described)))
     assert found.batch.to_pydict() == wanted.batch.to_pydict()
     assert (found.row_numbers().tolist(), found.left_out) == ([1], wanted.left_out)
+
+
+@pytest.mark.parametrize(
+    ("kind", "where", "rows"),
+    [
+        ("float", "flux = 0.1", [1]),
+        ("float", "flux <= 0.1", [1, 3]),
+        ("decimal(5,1)", "flux >= 0.1", [1, 2]),
+        ("decimal(5,1)", "flux = 0.06", [3]),
+        ("double(9,1)", "flux < 0.1", [3]),
+    ],
+)
+def test_conditions_see_a_number_before_its_column_rounds_it(
+    tmp_path: Path, kind: str, where: str, rows: list[int]
+) -> None:
+    """In the ingest, and in the survey of a plan, which reads some columns only."""
+    (tmp_path / "a.csv").write_text("id,flux\n1,0.1\n2,0.25\n3,0.06\n")
+    declared = [{"name": "id", "type": "bigint"}, {"name": "flux", "type": kind}]
+    source = open_source(write_mapping(tmp_path, T={**PAIR, "declare": declared, "where": where}))
+    (batch,) = batches_of(source)
+    assert batch.batch.column("id").to_pylist() == rows
+    assert rows_of_keys(source) == rows
+
+
+def test_conditions_see_all_digits_of_a_second(tmp_path: Path) -> None:
+    """Also those that the column drops."""
+    (tmp_path / "a.csv").write_text("id,flux\n1,2020-01-01 00:00:00.7\n2,2020-01-01 00:00:00.2\n")
+    declared = [{"name": "id", "type": "bigint"}, {"name": "flux", "type": "datetime"}]
+    where = "flux > '2020-01-01 00:00:00.5'"
+    (batch,) = batches_of(open_source(write_mapping(tmp_path, T={**PAIR, "declare": declared, "where": where})))
+    assert batch.batch.column("flux").to_pylist() == [b"2020-01-01 00:00:00"]
+
+
+def rows_of_keys(source: Source) -> list[int]:
+    """The keys as those see them who read nothing else."""
+    table = source.tables["T"]
+    narrow = Table("T", (table.table.column("id"),))
+    reader = table.reader.narrowed(table.table, frozenset({"id"}))
+    read = [batch for piece in table.slices for batch in reader.batches(piece, narrow, table.layout)]
+    return [key for batch in read for key in batch.batch.column("id").to_pylist()]
+
+
+LONG = 2**53 + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule", "text", "found"),
+    [
+        ("double", {"from": "id"}, str(LONG), float(LONG)),
+        ("float", {"from": "id", "factor": 0.5}, str(LONG), float(2**52)),
+        ("double", {"derive": "id / 2"}, str(LONG), float(2**52)),
+        ("bigint", {"derive": "id * 2"}, str(LONG), 2 * LONG),
+        ("decimal(25,3)", {"from": "id"}, str(LONG), Decimal(LONG)),
+        ("varchar(20)", {"from": "id"}, f"0{LONG}", f"0{LONG}".encode()),
+        ("bigint unsigned", {"from": "id", "null_at": [-1]}, str(LONG), LONG),
+    ],
+)
+@pytest.mark.parametrize("where", ["", "id > 0"])
+def test_a_column_of_text_that_several_rules_take_keeps_its_digits(
+    tmp_path: Path, kind: str, rule: dict[str, object], text: str, found: object, where: str
+) -> None:
+    """Each rule, and a condition, reads the text for itself: a key beyond 2^53 is no DOUBLE because of another."""
+    (tmp_path / "a.csv").write_text(f"id,flux\n{text},1\n")
+    declared = [{"name": "id", "type": "bigint"}, {"name": "flux", "type": kind}]
+    table = {**PAIR, "declare": declared, "columns": {"flux": rule}, "where": where}
+    source = open_source(write_mapping(tmp_path, T=table))
+    (batch,) = batches_of(source)
+    assert batch.batch.to_pydict() == {"id": [LONG], "flux": [found]}
+    assert rows_of_keys(source) == [LONG]
+
+
+def test_a_text_that_is_stored_as_bytes_too_is_a_text_all_the_same(tmp_path: Path) -> None:
+    """In the character set of its column, beside the bytes of the file."""
+    (tmp_path / "a.csv").write_bytes("id,flux\n1,é\n".encode())
+    declared = [{"name": "id", "type": "varbinary(9)"}, {"name": "flux", "type": "varchar(9)"}]
+    table = {**PAIR, "declare": declared, "columns": {"id": {"from": "flux"}}}
+    (batch,) = batches_of(open_source(write_mapping(tmp_path, T=table)))
+    assert batch.batch.to_pydict() == {"id": ["é".encode()], "flux": ["é".encode("latin1")]}
+
+
+def test_a_position_that_is_stored_twice_is_placed_by_its_digits(tmp_path: Path) -> None:
+    """A FLOAT copy of it does not matter, nor do words that mean no number, in rows that are skipped."""
+    (tmp_path / "a.csv").write_text("id,ra,dec\n1,79.3,-0.1\n2, NaN,NULL\n")
+    columns = [("id", "bigint"), ("ra", "double"), ("dec", "double"), ("shown", "float")]
+    object_ = {
+        "files": ["a.csv"], "role": "director", "key": "id", "position": ["ra", "dec"], "bad_positions": "skip",
+        "declare": [{"name": name, "type": kind} for name, kind in columns], "columns": {"shown": {"from": "ra"}},
+    }  # fmt: skip
+    batch = read(open_source(write_mapping(tmp_path, Object=object_)))
+    assert batch.positions is not None
+    assert [degrees[0] for degrees in batch.positions] == [79.3, -0.1]
+    assert np.isnan(batch.positions[0][1])
+    assert np.isnan(batch.positions[1][1])
+    assert batch.batch.column("ra").to_pylist() == [79.3, None]
 
 
 def test_a_refused_value_is_named_by_its_row_in_the_file(tmp_path: Path) -> None:

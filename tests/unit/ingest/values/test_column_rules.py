@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from skyshard.catalog.schema import Column
-from skyshard.ingest.values.column_rules import Rule, make_columns
+from skyshard.ingest.values.column_rules import Rule, input_columns, make_columns
 from skyshard.ingest.values.text_values import RowError
 from skyshard.rowimage.sqltype import parse_type
 
@@ -97,3 +98,78 @@ def test_a_sentinel_that_cannot_be_compared_is_refused() -> None:
     """A word is no value of a column of numbers that is given in numbers."""
     with pytest.raises(RowError):
         made(Rule(DOUBLE, source="x", null_at=("gone",), factor=2.0), x=pa.array([1.0, 2.0, 3.0]))
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64 - 1])
+def test_a_constant_may_be_any_unsigned_number(number: int) -> None:
+    """Beyond the signed ones of 64 bits, too; a DECIMAL takes longer ones."""
+    assert made(Rule(Column("k", parse_type("bigint unsigned")), constant=number), rows=1)[0] == [number]
+    assert made(Rule(Column("k", parse_type("decimal(40)")), constant=10**30), rows=1)[0] == [Decimal(10**30)]
+
+
+def test_a_constant_beyond_every_type_is_refused() -> None:
+    """By what it is and where it should go."""
+    with pytest.raises(RowError, match=r"1000* does not fit bigint"):
+        made(Rule(Column("k", parse_type("bigint")), constant=10**90))
+    with pytest.raises(RowError):
+        made(Rule(Column("k", parse_type("bigint")), constant=-(2**63) - 1))
+
+
+def test_a_sentinel_is_compared_in_whole_numbers_of_every_width() -> None:
+    """One that a type has not is no value of it; one beyond 2^53 is not its neighbour."""
+    unsigned = Column("n", parse_type("bigint unsigned"))
+    top = pa.array([2**64 - 1, 0, 7], pa.uint64())
+    assert made(Rule(unsigned, source="n", null_at=(-999, 0)), n=top)[0] == [2**64 - 1, None, 7]
+    assert made(Rule(unsigned, source="n", null_at=(2**64 - 1, "7")), n=top)[0] == [None, 0, None]
+    odd = pa.array([2**53, 2**53 + 1, None])
+    assert made(Rule(unsigned, source="n", null_at=(float(2**53), 0.5)), n=odd)[0] == [None, 2**53 + 1, None]
+
+
+def test_half_floats_have_sentinels() -> None:
+    """The nearest one to what is said, as of the wider floats."""
+    halves = pa.array(np.array([65504, 0.1, 2], np.float16))
+    assert made(Rule(DOUBLE, source="x", null_at=(65504, 0.1, -99999)), x=halves)[0] == [None, None, 2.0]
+
+
+@pytest.mark.parametrize("rule", [{"factor": 1.0}, {"derive": "x * 1.0"}, {"derive": "x / 1"}], ids=str)
+def test_decimals_compute_as_the_nearest_doubles(rule: dict[str, Any]) -> None:
+    """Arrow's own cast of them is one step off for a third of all."""
+    numbers = [Decimal("0.3"), Decimal("79.3"), Decimal("-1574.9")]
+    given = pa.array(numbers, pa.decimal128(18, 1))
+    source = {} if "derive" in rule else {"source": "x"}
+    assert made(Rule(DOUBLE, **source, **rule), x=given)[0] == [float(number) for number in numbers]
+    position = Rule(Column("ra", parse_type("double")), source="x")
+    found = make_columns([position], {"x": given}, 3, ("ra",), Counter())
+    assert found.exact["ra"].tolist() == [float(number) for number in numbers]
+
+
+def test_an_input_of_several_types_is_read_as_its_text() -> None:
+    """No rule sees what another one's type makes of it; inputs of one type are read as that."""
+    whole, text = Column("id", parse_type("bigint")), Column("t", parse_type("varchar(30)"))
+    rules = [Rule(whole, source="id"), Rule(DOUBLE, source="id")]
+    assert input_columns(rules, "utf8")["id"].type.text.startswith("longtext")
+    assert input_columns([*rules, Rule(text, source="id")], "utf8")["id"].type.text.startswith("longtext")
+    assert input_columns([rules[0], Rule(INT, derive="id + 1")], "utf8")["id"].type.text == "bigint"
+    assert input_columns(rules[:1], "utf8")["id"].type == whole.type
+    both = [Rule(text, source="t"), Rule(Column("b", parse_type("varbinary(9)")), source="t")]
+    assert input_columns(both, "utf8")["t"].type.charset
+    assert not input_columns(both, "latin1")["t"].type.charset
+
+
+def test_a_condition_is_asked_of_what_the_file_says() -> None:
+    """Not of what a FLOAT, or the digits of a DECIMAL or a time, make of it."""
+    for kind in ("float", "datetime", "double(9,1)"):
+        rules = [Rule(Column("x", parse_type(kind)), source="x")]
+        assert input_columns(rules, "utf8", ["x"])["x"].type.charset
+    digits = input_columns([Rule(Column("x", parse_type("decimal(5,1)")), source="x")], "utf8", ["x"])["x"].type
+    assert (digits.arrow.scale, digits.arrow.precision) == (38, 65)
+    assert input_columns([Rule(DOUBLE, source="x")], "utf8", ["x"])["x"].type == DOUBLE.type
+
+
+def test_whole_numbers_may_be_made_of_others() -> None:
+    """Of texts with decimals, as long as a DOUBLE holds them; beyond, the text is named."""
+    assert made(Rule(INT, derive="t * 2"), t=pa.array(["1.5", "2", None]))[0] == [3, 4, None]
+    whole = Rule(Column("n", parse_type("bigint")), derive="t * 1")
+    assert made(whole, t=pa.array([str(2**53 + 1)]), rows=1)[0] == [2**53 + 1]
+    with pytest.raises(RowError):
+        made(whole, t=pa.array([str(2**53 + 1), "0.5"]), rows=2)

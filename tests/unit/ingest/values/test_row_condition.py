@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -145,3 +146,10 @@ UNSIGNED = {
 def test_whole_numbers_of_64_bits_and_times_are_compared_as_they_are(text: str, rows: list[int]) -> None:
     """No digit is lost, nothing overflows, and times are in UTC."""
     assert is_true(text, UNSIGNED, 6).nonzero()[0].tolist() == rows
+
+
+@pytest.mark.parametrize("text", ["tenths = 0.3", "tenths in (0.3, 9)", "tenths * 1.0 = 0.3", "not tenths > 0.3"])
+def test_decimals_are_compared_as_the_nearest_doubles(text: str) -> None:
+    """Arrow's own cast makes another number of 0.3."""
+    tenths = pa.array([Decimal("0.3"), Decimal("0.4")], pa.decimal128(18, 1))
+    assert is_true(text, {"tenths": tenths}, 2).tolist() == [True, False]

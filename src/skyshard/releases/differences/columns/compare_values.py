@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from skyshard.basics.array_types import Flags, Floats, RowIndexes
 from skyshard.db.charsets import codec_of
 from skyshard.releases.differences.columns.compared_columns import ComparedColumn, Kind
+from skyshard.rowimage.arrays import as_doubles
 from skyshard.rowimage.sqltype import SqlType
 
 _EXACT_IN_DOUBLE = 2**53
@@ -73,7 +74,7 @@ def numbers_of(array: pa.Array) -> NumberColumn:
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     if pa.types.is_decimal(array.type):
-        array = array.cast(pa.float64())
+        array = as_doubles(array)
     valid = None if not array.null_count else array.is_valid().to_numpy(zero_copy_only=False)
     dtype = np.dtype(array.type.to_pandas_dtype())
     buffer = array.buffers()[1]
