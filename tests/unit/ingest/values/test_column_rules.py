@@ -136,8 +136,7 @@ def test_decimals_compute_as_the_nearest_doubles(rule: dict[str, Any]) -> None:
     """Arrow's own cast of them is one step off for a third of all."""
     numbers = [Decimal("0.3"), Decimal("79.3"), Decimal("-1574.9")]
     given = pa.array(numbers, pa.decimal128(18, 1))
-    source = {} if "derive" in rule else {"source": "x"}
-    assert made(Rule(DOUBLE, **source, **rule), x=given)[0] == [float(number) for number in numbers]
+    assert made(Rule(DOUBLE, **{"source": "x"} | rule), x=given)[0] == [float(number) for number in numbers]
     position = Rule(Column("ra", parse_type("double")), source="x")
     found = make_columns([position], {"x": given}, 3, ("ra",), Counter())
     assert found.exact["ra"].tolist() == [float(number) for number in numbers]
