@@ -13,7 +13,6 @@ from statistics import median
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import theilslopes
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.record.trial_folder import Trial
@@ -175,6 +174,8 @@ def _door_cost(door: str, queries: Sequence[QueryCost], statements: Sequence[Sta
     rows, added = [one.rows for one in mine], [one.added_s for one in mine]
     if len(mine) < LEAST_STATEMENTS or len(set(rows)) < 2:
         return cost
+    from scipy.stats import theilslopes  # it takes half a second to read
+
     line = theilslopes(added, rows, 0.95)
     return cost.model_copy(
         update={

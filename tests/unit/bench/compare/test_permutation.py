@@ -6,7 +6,6 @@ from math import comb
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from skyshard.bench.compare.permutation import ALPHA, joint_p, smallest_p, spread_of, trials_needed
 
@@ -15,6 +14,8 @@ pytestmark = pytest.mark.timeout(60)
 
 def test_p_is_the_share_of_all_deals_that_look_as_different() -> None:
     """Over one test it equals scipy's exact permutation test of Student's t."""
+    from scipy import stats  # slow to read
+
     random = np.random.default_rng(1)
     for new_count, old_count in ((3, 3), (4, 5), (2, 6)):
         values = random.normal(0, 0.1, new_count + old_count) + np.repeat([0.1, 0.0], [new_count, old_count])

@@ -6,19 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.depth import drawn
 from tests.support.made_experiments import made_trials, written
 
 from skyshard.bench.experiment.analyse import analyse
 from skyshard.bench.experiment.effects import can_show, holm_steps, orders
 
-EXPERIMENTS = 200
+EXPERIMENTS = drawn(80)
 CLASSES = ("LV", "FTSObj", "nearN")
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("tail", [np.inf, 3.0], ids=["normal", "heavy tails"])
 def test_experiments_without_effects_show_one_in_at_most_one_of_twenty(tmp_path: Path, tail: float) -> None:
-    """200 A/A experiments of 2 x 2 cells and three blocks with strong drift; noise also with rare outliers."""
+    """A/A experiments of 2 x 2 cells and three blocks with strong drift; noise also with rare outliers."""
     file = written(tmp_path, "factors: {engine: [MyISAM, Aria], nodes: [1, 2]}\ntrials: 3\n")
     random = np.random.default_rng(20260707)
     false_alarms = 0

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import scipy.spatial  # noqa: F401  (slow to import, once)
 import yaml
 from tests.support.recipes import changed
 
