@@ -15,7 +15,9 @@ import matplotlib as mpl
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
+from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Bbox
 
 INK, MUTED, RULE, PAPER, ACCENT = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -60,6 +62,18 @@ MAY_GO = "_may-go"
 """Label, which no legend shows, of a text that is left out where it would overprint another."""
 GAP = 4.0
 """Least distance between two labels of an axis, in SVG user units."""
+
+
+def text_width(words: str, size: float) -> float:
+    """Width of a line of text in SVG user units, with some room: a page's font is not the one that is measured here.
+
+    >>> text_width("wide", 10) < text_width("wider", 10) < 40
+    True
+    """
+    wide, _, _ = text_to_path.get_text_width_height_descent(
+        words, FontProperties(family="DejaVu Sans", size=size), False
+    )
+    return 1.04 * float(wide)
 
 
 def thin_labels(figure: Figure) -> None:

@@ -15,7 +15,7 @@ from skyshard.bench.experiment.cells import level_text
 from skyshard.bench.experiment.effects import MARGIN
 from skyshard.bench.experiment.experiment_result import CellResult, ClassResult, Effect, class_text
 from skyshard.pages.picture import WIDE, Picture, picture
-from skyshard.pages.svg import INK, MUTED, RULE, SERIES, new_figure
+from skyshard.pages.svg import INK, MUTED, RULE, SERIES, new_figure, text_width
 
 TICKS = (0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20)
 FEW_TICKS = (0.1, 0.33, 0.5, 0.8, 1, 1.25, 2, 3, 10)
@@ -40,7 +40,9 @@ def _effects(factor: str, effects: Sequence[Effect], width: int) -> Figure:
     height = 44 + sum(BETWEEN + LINE * len(group) for group in groups.values())
     figure = new_figure(width, height)
     is_wide = width == WIDE
-    left = 170 if is_wide else 126
+    size = 10 if is_wide else 8
+    longest = max((text_width(class_text(*one.key), size) for one in effects), default=0.0)
+    left = max(170 if is_wide else 126, longest + 10)
     axes = figure.add_axes((left / width, 38 / height, (width - left - 14) / width, (height - 44) / height))
     limit = _limit(effects)
     axes.set_xscale("log")
@@ -49,7 +51,6 @@ def _effects(factor: str, effects: Sequence[Effect], width: int) -> Figure:
     axes.axvspan(1 / MARGIN, MARGIN, color=RULE, alpha=0.6, linewidth=0)
     axes.axvline(1, color=MUTED, linewidth=1)
     y = float(height - 44)
-    size = 10 if is_wide else 8
     for text, group in groups.items():
         y -= BETWEEN
         axes.text(-left / (width - left - 14), y + 7, text, transform=axes.get_yaxis_transform(), color=INK,
@@ -94,6 +95,9 @@ def _ratio_axis(axes: Axes, limit: float, is_wide: bool) -> None:
 
 LABEL_LETTERS = 46
 """Of a cell's label on the wide picture."""
+LEAST_COLUMN = 74
+"""Width of a column that holds its medians."""
+HEAD_SIZES = (9.5, 8.5, 7.5)
 
 
 def cells_figure(cells: Sequence[CellResult], classes: Sequence[ClassResult]) -> Picture:
@@ -106,8 +110,9 @@ def _cells(cells: Sequence[CellResult], classes: Sequence[ClassResult], width: i
     is_wide = width == WIDE
     row, size = (24, 9.5) if is_wide else (20, 8)
     left = min(300.0, 14 + 6.1 * max(len(cell.label) + 4 for cell in cells)) if is_wide else 44.0
-    is_flat = is_wide and (width - left) / len(classes) >= 74
-    above = 40 if is_flat else 128
+    column = (width - left - 4) / len(classes)
+    heads, head_size = _heads(classes, column if is_wide else 0.0)
+    above = _room_above(heads, head_size or size, is_flat=head_size > 0)
     height = above + row * len(cells) + 8
     figure = new_figure(width, height)
     axes = figure.add_axes((left / width, 4 / height, (width - left - 4) / width, row * len(cells) / height))
@@ -115,18 +120,35 @@ def _cells(cells: Sequence[CellResult], classes: Sequence[ClassResult], width: i
     axes.set_ylim(len(cells), 0)
     axes.axis("off")
     worst = _worst(cells)
-    for column, one in enumerate(classes):
-        words = f"{one.class_name}\n{one.phase}" if is_flat else one.name
-        turned = 0 if is_flat else 90
-        axes.text(column + 0.5, -0.2, words, color=MUTED, fontsize=size, clip_on=False, rotation=turned, ha="center",
-                  va="bottom")  # fmt: skip
+    for place, head in enumerate(heads):
+        axes.text(place + 0.5, -0.2, head, color=MUTED, fontsize=head_size or size, clip_on=False,
+                  rotation=0 if head_size else 90, ha="center", va="bottom")  # fmt: skip
     for number, cell in enumerate(cells):
         label = _cut(f"{cell.number}: {cell.label}") if is_wide else f"{cell.number}"
         axes.text(-6 / (width - left - 4) * len(classes), number + 0.5, label, color=INK, fontsize=size, ha="right",
                   va="center", clip_on=False)  # fmt: skip
-        for column, one in enumerate(classes):
-            _tile(axes, cells, cell, one, (column, number), worst, size if is_flat else 0)
+        for place, one in enumerate(classes):
+            has_room = is_wide and column >= LEAST_COLUMN
+            _tile(axes, cells, cell, one, (place, number), worst, size if has_room else 0)
     return figure
+
+
+def _heads(classes: Sequence[ClassResult], column: float) -> tuple[list[str], float]:
+    """The heads of columns, a word a line, and the size of letters at which columns of this width hold them.
+
+    Where no size does, or there is no room for medians, heads are to be turned: size 0.
+    """
+    words = [[*one.class_name.split(), one.phase] for one in classes]
+    for size in HEAD_SIZES if column >= LEAST_COLUMN else ():
+        if max(text_width(word, size) for head in words for word in head) <= column - 4:
+            return ["\n".join(head) for head in words], size
+    return [one.name for one in classes], 0.0
+
+
+def _room_above(heads: Sequence[str], size: float, *, is_flat: bool) -> float:
+    if is_flat:
+        return 12 + 1.5 * size * max(head.count("\n") + 1 for head in heads)
+    return max(128.0, 14 + max(text_width(head, size) for head in heads))
 
 
 def _cut(label: str) -> str:

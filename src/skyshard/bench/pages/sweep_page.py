@@ -31,6 +31,7 @@ def write_sweep(sweep: Sweep, out: Path) -> Path:
         "exponent": exponent,
         "yes_no": YES_NO,
         "band": band,
+        "whole": whole,
     }
     (out / "sweep.html").write_text(render("skyshard.bench", "sweep.html.j2", content), encoding="utf-8")
     return out / "sweep.html"
@@ -51,6 +52,8 @@ def _held(sweep: Sweep) -> str:
     unknown = len(made) - len(judged)
     vague = f" {unknown} could not be predicted from the smaller sizes." if unknown else ""
     largest = f"the held-out fraction {made[0].fraction:.3g}"
+    if not judged:
+        return f"None of {unknown} series could be predicted from the smaller sizes at {largest}."
     return f"{good} of {len(judged)} predictions of {largest} hold in their band.{vague}"
 
 
@@ -68,6 +71,11 @@ def band(one: Forecast) -> str:
     if not one.is_useful:
         return "unknown"
     return f"{seconds(one.predicted_s)} ({seconds(one.low_s)} to {seconds(one.high_s)})"
+
+
+def whole(one: Scaling) -> str:
+    """What all of DR1 takes on one node beyond the overhead, where time was seen to grow with size."""
+    return seconds(one.per_share_s) if one.per_share_s > 0 else "no growth seen"
 
 
 def markdown(sweep: Sweep) -> str:

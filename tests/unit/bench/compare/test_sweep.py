@@ -45,6 +45,21 @@ def test_a_sweep_of_a_laptop_says_nothing_of_dr1(tmp_path: Path) -> None:
     assert "bench project" in (tmp_path / "sweep.md").read_text()
 
 
+def test_a_sweep_that_foretold_nothing_says_so(tmp_path: Path) -> None:
+    """No "0 of 0", no line about predictions that the figure lacks, and no time for growth that was not seen."""
+    measured = [Size(f, 1, made_trial(i, 1.0)) for i, f in enumerate([1e-6, 2e-6, 1e-5])]
+    found = sweep_of(measured, forecasts(measured[:2], (1e-5, 1)), recipe="tiny", profile="kpm", on_nodes=[25])
+    level = found.model_copy(
+        update={"scalings": [one.model_copy(update={"per_share_s": 0.0}) for one in found.scalings]}
+    )
+    page = write_sweep(level, tmp_path).read_text()
+    assert f"None of {len(found.scalings)} series could be predicted from the smaller sizes" in page
+    assert "no growth seen" in page
+    assert "0 of 0" not in page
+    assert "Open squares" not in page
+    assert "another number of nodes" not in page
+
+
 def test_two_sizes_say_nothing_of_their_scatter() -> None:
     """Two sizes fit any line exactly: a forecast from them is not told, from three it is."""
     two, three = (forecasts(sizes([1e-6, 2e-6, 5e-6][:count]), (1e-5, 2))["FTSObj, one"] for count in (2, 3))

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.support.made_experiments import made_trials, written
+from tests.support.svg_texts import svg_texts, unreadable
 
 from skyshard.bench.experiment.analyse import analyse
 from skyshard.bench.experiment.experiment_result import ExperimentResult
 from skyshard.bench.experiment.server_numbers import CellServer
+from skyshard.bench.pages.experiment_figures import cells_figure, effects_figure
 from skyshard.bench.pages.experiment_page import p_text, server_rows, write_experiment
 from skyshard.bench.record.server_work import Attribution
 from skyshard.catalog.strict_files import read_written
@@ -51,6 +53,22 @@ def test_no_label_of_a_figure_leaves_its_picture(result: ExperimentResult, tmp_p
     for picture in re.findall(r'<svg role="img".*?</svg>', page, re.DOTALL):
         for place, words in re.findall(r"text-anchor: end[^>]*?translate\(([\d.]+) [^>]*?>([^<]+)</text>", picture):
             assert float(place) - 4.4 * len(words) > -6, words
+
+
+def test_long_names_of_classes_are_read_whole(tmp_path: Path) -> None:
+    """Heads of columns do not overprint one another, medians stand below them, no name begins outside its picture."""
+    names = [
+        f"{table} {what}"
+        for table in ("DiaObjectLast", "DiaSource", "DiaForcedSource")
+        for what in ("select", "insert")
+    ]
+    classes = {name: lambda _: 0.0 for name in [*names, "visit", "store", "commit", "select", "load"]}
+    random = np.random.default_rng(1)
+    found = analyse(made_trials(written(tmp_path, FILE), classes, noise=lambda: float(random.normal(0, 0.02))))
+    cells = cells_figure(found.cells, found.classes)
+    effects = effects_figure("engine", [one for one in found.effects if one.factor == "engine" and not one.other])
+    assert [unreadable(svg) for svg in (cells.wide, effects.wide, effects.narrow)] == [[], [], []]
+    assert "1 s" in [one.text for one in svg_texts(cells.wide)]
 
 
 def test_what_classes_cost_servers_is_a_table(result: ExperimentResult, tmp_path: Path) -> None:
