@@ -112,6 +112,8 @@ class PlayedSubmissions:
     queries: PlayedQueries
     rows: dict[int, PastQuery] = field(default_factory=dict)
     waiting: Sequence[int] = ()
+    limits_s: dict[int, float] = field(default_factory=dict)
+    """The times that were given to those that ran."""
 
     def submit(self, sql: str, database: str, owner: str) -> int:
         number = len(self.rows) + 1
@@ -120,7 +122,8 @@ class PlayedSubmissions:
         )  # fmt: skip
         return number
 
-    def run(self, number: int, meter: Meter | None = None) -> None:
+    def run(self, number: int, meter: Meter | None = None, limit_s: float = 0.0) -> None:
+        self.limits_s[number] = limit_s
         row = replace(self.rows[number], begun_s=1001.0, ended_s=1003.5)
         try:
             with self.queries.open(row.statement, row.database) as answer:

@@ -8,6 +8,7 @@ expire.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -142,24 +143,30 @@ class Submitted:
         held = self.open(number)
         return QueryResult(held.columns, pa.Table.from_batches(list(held.batches), held.schema), held.counted)
 
-    def run(self, number: int, czar: Czar, check: Check | None = None) -> None:
-        """Answer a submitted query; its errors go to the history, those of ``check`` among them."""
+    def run(self, number: int, czar: Czar, check: Check | None = None, limit_s: float = 0.0) -> None:
+        """Answer a submitted query; its errors go to the history, those of ``check`` among them.
+
+        Args:
+            limit_s: one that takes longer is cancelled, which its error says; 0: no limit.
+        """
         row = self._history.get(number)
         host, process, process_began = own_name().split()
         mine = {"host": host, "process": int(process), "process_began": int(process_began), "name": query_name()}
         if not self._history.move(number, QueryEvent.BEGIN, **mine):
             return
+        late = threading.Event()
         try:
             with (
                 czar.open(row["statement"], row["database"], query=str(mine["name"])) as answer,
-                self._watched(number, czar, answer.running),
+                self._watched(number, czar, answer.running, limit_s, late),
             ):
                 path = self._write(number, answer, check)
             done = {**_counters(answer.running), "rows": pq.read_metadata(path).num_rows, "result": str(path)}
             done |= {"kind": str(answer.plan.kind), "lane": str(answer.plan.lane)}
             self._history.move(number, QueryEvent.COMPLETE, **done)
         except Cancelled:
-            self._history.move(number, QueryEvent.CANCEL)
+            error = f"it took longer than the {limit_s:g} s that it was given" if late.is_set() else ""
+            self._history.move(number, QueryEvent.CANCEL, error=error)
         except SkyshardError as error:
             self._history.move(number, QueryEvent.FAIL, error=str(error))
         except KeyboardInterrupt as error:
@@ -170,12 +177,18 @@ class Submitted:
             raise
 
     @contextlib.contextmanager
-    def _watched(self, number: int, czar: Czar, running: Running) -> Iterator[None]:
-        """A thread writes progress and checks whether the query is to stop."""
-        ended = threading.Event()
+    def _watched(
+        self, number: int, czar: Czar, running: Running, limit_s: float, late: threading.Event
+    ) -> Iterator[None]:
+        """A thread writes progress and checks whether the query is to stop, on request or since it is late."""
+        ended, end_s = threading.Event(), time.monotonic() + (limit_s or math.inf)
 
         def watch() -> None:
-            while not ended.wait(WATCH_S):
+            while not ended.wait(min(WATCH_S, max(0.0, end_s - time.monotonic()))):
+                if time.monotonic() >= end_s:
+                    late.set()
+                    czar.cancel(running.query)
+                    ended.wait(WATCH_S)
                 with contextlib.suppress(ClusterError):
                     if self._history.progress(number, **_counters(running)):
                         czar.cancel(running.query)

@@ -109,8 +109,9 @@ class Submissions(Protocol):
     def submit(self, sql: str, database: str, owner: str) -> int:
         """Note a statement of somebody, which the caller has to :meth:`run`."""
 
-    def run(self, number: int, meter: Meter | None = None) -> None:
-        """Answer a submitted statement; its errors, the meter's among them, go to the history."""
+    def run(self, number: int, meter: Meter | None = None, limit_s: float = 0.0) -> None:
+        """Answer a submitted statement; its errors, the meter's among them, go to the history. One that takes longer
+        than ``limit_s`` is cancelled, which its error says; 0: no limit."""
 
     def left_over(self) -> Sequence[int]:
         """Statements that a process noted and, as it ended, did not run."""

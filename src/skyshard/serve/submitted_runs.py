@@ -33,12 +33,15 @@ class SubmittedRuns:
         self._lock = threading.Lock()
         self._is_closed = False
 
-    async def submit(self, sql: str, database: str, owner: str, *, more_rows: int = 0, kept: int = 0) -> int:
+    async def submit(
+        self, sql: str, database: str, owner: str, *, more_rows: int = 0, kept: int = 0, limit_s: float = 0.0
+    ) -> int:
         """Note a statement, and have it answered; returns its number at once.
 
         Args:
             more_rows: so many may come beyond the owner's quota; the caller cuts them off.
             kept: results of the owner that are kept elsewhere.
+            limit_s: so long it may run in this process; 0: no limit.
 
         Raises:
             OverQuota: the owner has too many queries under way, or too many results.
@@ -50,7 +53,7 @@ class SubmittedRuns:
         except BaseException:
             self._lanes.seats.leave(owner)
             raise
-        self._begin(number, owner, more_rows)
+        self._begin(number, owner, more_rows, limit_s)
         return number
 
     def _submit(self, sql: str, database: str, owner: str, kept: int) -> int:
@@ -87,9 +90,10 @@ class SubmittedRuns:
             self._begin(number, owner, 1)  # one of TAP asks for one row more, to see that there are more
         return numbers
 
-    def _begin(self, number: int, owner: str, more_rows: int) -> None:
+    def _begin(self, number: int, owner: str, more_rows: int, limit_s: float = 0.0) -> None:
         """Answer a query whose seat is taken."""
-        task = asyncio.get_running_loop().create_task(self._run(number, owner, more_rows), name=f"query-{number}")
+        running = self._run(number, owner, more_rows, limit_s)
+        task = asyncio.get_running_loop().create_task(running, name=f"query-{number}")
         self._under_way[number] = task
         task.add_done_callback(lambda _: self._ended(number, owner))
 
@@ -97,16 +101,16 @@ class SubmittedRuns:
         self._under_way.pop(number, None)
         self._lanes.seats.leave(owner)
 
-    async def _run(self, number: int, owner: str, more_rows: int) -> None:
+    async def _run(self, number: int, owner: str, more_rows: int, limit_s: float) -> None:
         with contextlib.suppress(SkyshardError):  # they are in the history
-            await self._lanes.work(self._run_now, number, owner, more_rows)
+            await self._lanes.work(self._run_now, number, owner, more_rows, limit_s)
 
-    def _run_now(self, number: int, owner: str, more_rows: int) -> None:
+    def _run_now(self, number: int, owner: str, more_rows: int, limit_s: float) -> None:
         with self._lock:
             if self._is_closed and number in self._taken_over:
                 return
             self._taken_over.discard(number)
-        self._submissions.run(number, Meter(owner, self._access.quota_of(owner), more_rows))
+        self._submissions.run(number, Meter(owner, self._access.quota_of(owner), more_rows), limit_s)
 
     async def drain(self, seconds: float) -> None:
         """Wait so long at most for what is under way."""

@@ -222,7 +222,7 @@ def test_what_was_taken_over_and_waits_is_left_to_others() -> None:
     begun, go = threading.Event(), threading.Event()
 
     class Slow(PlayedSubmissions):
-        def run(self, number: int, meter: Meter | None = None) -> None:
+        def run(self, number: int, meter: Meter | None = None, limit_s: float = 0.0) -> None:
             begun.set()
             go.wait()
 

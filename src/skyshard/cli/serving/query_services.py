@@ -64,8 +64,8 @@ class TestbedSubmissions:
     def submit(self, sql: str, database: str, owner: str) -> int:
         return self._testbed.submitted.submit(sql, database, owner)
 
-    def run(self, number: int, meter: Meter | None = None) -> None:
-        self._testbed.submitted.run(number, self._testbed.czar, meter)
+    def run(self, number: int, meter: Meter | None = None, limit_s: float = 0.0) -> None:
+        self._testbed.submitted.run(number, self._testbed.czar, meter, limit_s)
 
     def left_over(self) -> Sequence[int]:
         waiting = self._testbed.registry.history.last(_MOST_OPEN, only_open=True)

@@ -7,7 +7,7 @@ So a statement that is taken for the wrong kind is refused there, and never answ
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from skyshard.serve.mysql.text_prepared import text_prepared
@@ -55,8 +55,8 @@ class AskedFor:
     """Of KILL: only the statement, not the session."""
     is_full: bool = False
     """Of SHOW PROCESSLIST."""
-    limit_s: float = 0.0
-    """Of SET STATEMENT: seconds."""
+    limit_s: float | None = None
+    """Of SET STATEMENT: seconds; None: it says nothing of them."""
 
 
 _NOT_QUIET = re.compile(r"['\"`#]|/\*|--")
@@ -163,14 +163,16 @@ def _show(words: str, _: str) -> AskedFor:
 
 def _set(words: str, text: str) -> AskedFor:
     """Variables; neither the password of the account that all clients share, nor a statement behind its settings, but
-    for a SELECT that is given a time."""
+    for a SELECT, submitted or not, that is given a time."""
     if _SWITCH.match(words):
         return AskedFor(Way.IGNORE)
     if found := _LIMITED.match(text):
         rest = text[found.end() :]
         asked = way_of(rest)
+        limit_s = float(found.group(1))
+        if asked.way is Way.SUBMIT:
+            return replace(asked, limit_s=limit_s)
         if asked.way in (Way.CATALOG, Way.RELAY) and _SELECT.match(without_leading(rest)):
-            limit_s = float(found.group(1))
             return AskedFor(Way.LIMITED, text=rest, limit_s=limit_s) if asked.way is Way.CATALOG else asked
     refused = re.match(r"SET\s+STATEMENT\b", words, re.I) or _NOT_SET.search(words)
     return AskedFor(Way.REFUSE, text=refused.group().upper()) if refused else AskedFor(Way.RELAY)

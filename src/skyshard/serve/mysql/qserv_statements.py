@@ -96,12 +96,16 @@ class QservStatements:
         return self._sessions.listed({one.key: one for one in running if one.number is None})
 
     async def _submit(self, asked: AskedFor, _: str, state: SessionState) -> None:
-        if way_of(asked.text, state.database).way is not Way.CATALOG:
+        within = asked.limit_s if asked.limit_s is not None else state.limit_s
+        submitted = way_of(asked.text, state.database)
+        if submitted.way is Way.LIMITED:
+            asked, within = submitted, submitted.limit_s or 0.0
+        elif submitted.way is not Way.CATALOG:
             await self._client.send(errors.refused_statement(f"SUBMIT {asked.text}"))
             return
         state.require_plain()
         sql = with_charset(asked.text, state.charset)
-        number = await self._runs.submit(sql, state.database, self._who.name)
+        number = await self._runs.submit(sql, state.database, self._who.name, limit_s=within)
         job = Definition(b"jobId", ColumnType.LONGLONG, 20)
         place = Definition(b"resultLocation", ColumnType.VAR_STRING, _TEXT_BYTES, _UTF8MB4)
         await self._small([job, place], [str(number).encode(), f"table:result_{number}".encode()])

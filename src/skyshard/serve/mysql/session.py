@@ -247,7 +247,7 @@ class Session:
         elif way is Way.CATALOG:
             await send_catalog_answer(self._asking, client, payload[1:], await self._present_state())
         elif way is Way.LIMITED:
-            state = replace(await self._present_state(), limit_s=asked.limit_s)
+            state = replace(await self._present_state(), limit_s=asked.limit_s or 0.0)
             statement = asked.text.encode("utf-8", "surrogateescape")
             await send_catalog_answer(self._asking, client, statement, state)
         elif way is Way.DESCRIBE:

@@ -69,8 +69,9 @@ class CzarRest:
 
     async def _submit(self, asked: Asked) -> Payload:
         statement, database = asked.text("query"), asked.text("database", "")
+        limit_s = asked.seconds("max_statement_time")
         await self._lanes.look_up(self._services.queries.lane, statement, database)
-        return {"queryId": await self._runs.submit(statement, database, asked.who.name)}
+        return {"queryId": await self._runs.submit(statement, database, asked.who.name, limit_s=limit_s)}
 
     async def _status(self, asked: Asked) -> Payload:
         return {"status": status_of(await self._known(asked))}

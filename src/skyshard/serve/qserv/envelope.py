@@ -33,6 +33,7 @@ NO_VERSION = "No version number was provided in the request."
 MOST_DIGITS = 10
 """Of a version; Python refuses to read numbers of thousands."""
 _PATH = re.compile(r"(?:/[\w.+@-]+){2,}/?")
+_SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 Payload = Mapping[str, Any]
 
 
@@ -82,6 +83,13 @@ class Asked:
             return int(str(value))
         except ValueError:
             raise UserError(f"'{name}' has to be a whole number", remedy=f"send {name}") from None
+
+    def seconds(self, name: str) -> float:
+        """A key that is a time; 0 where it is missing."""
+        value = str(self.value(name, 0))
+        if not _SECONDS.fullmatch(value):
+            raise UserError(f"'{name}' has to be a number of seconds", remedy=f"send {name} as 0 (no limit) or more")
+        return float(value)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A key that is 0 or 1."""

@@ -19,6 +19,7 @@ from skyshard.serve.tap.tap_answers import begin_answer, error_response
 from skyshard.serve.tap.tap_jobs import TapJobs
 from skyshard.serve.tap.uws_documents import (
     RESULT,
+    has_error,
     job_document,
     jobs_document,
     parameters_document,
@@ -175,7 +176,7 @@ class AsyncRoutes:
 
     async def _error(self, request: Request, job: Job) -> Response:
         job, phase = await self._jobs.look(job)
-        if phase is not Phase.ERROR:
+        if not has_error(job, phase):
             return PlainTextResponse("there is no error\n", 404)
         return Response(error_document(job.error), media_type=MIME)
 

@@ -160,10 +160,8 @@ class TapJobs:
             if asked.is_own:
                 return await self._begin_here(job, request, quota)
             kept = self._kept_here(job.owner) if quota.results else 0
-            number = await self._runs.submit(asked.sql, "", job.owner, more_rows=1, kept=kept)
+            number = await self._runs.submit(asked.sql, "", job.owner, more_rows=1, kept=kept, limit_s=job.duration_s)
             job = replace(job, columns=_columns(asked, catalog), number=number)
-            if job.duration_s:
-                self._begin(self._end_late(job.number, job.duration_s))
         except SkyshardError as error:
             now = time.time()
             job = replace(job, ended=Phase.ERROR, error=words_of(error), begun_s=now, ended_s=now)
@@ -202,7 +200,8 @@ class TapJobs:
                 await self._write(job, rows)
             ended = replace(job, ended=Phase.COMPLETED, columns=[asdict(field) for field in rows.fields])
         except TimeoutError:
-            pass
+            words = f"it took longer than the {job.duration_s} s that it was given"
+            ended = replace(job, ended=Phase.ABORTED, error=words)
         except SkyshardError as error:
             ended = replace(job, ended=Phase.ERROR, error=words_of(error))
         finally:

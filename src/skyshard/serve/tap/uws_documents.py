@@ -100,8 +100,13 @@ def _results(phase: Phase, url: str, names: str) -> str:
     return f"<uws:results{names}>\n{inside}</uws:results>\n"
 
 
+def has_error(job: Job, phase: Phase) -> bool:
+    """Whether a job says why it has no rows: it failed, or its time was over."""
+    return phase is Phase.ERROR or (phase is Phase.ABORTED and bool(job.error))
+
+
 def _error_summary(job: Job, phase: Phase) -> str:
-    if phase is not Phase.ERROR:
+    if not has_error(job, phase):
         return ""
     message = f"<uws:message>{xml_text(job.error)}</uws:message>"
     return f'<uws:errorSummary type="fatal" hasDetail="true">{message}</uws:errorSummary>\n'

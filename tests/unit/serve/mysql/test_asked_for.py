@@ -59,7 +59,10 @@ CASES = {
         "SELECT STATUS FROM INFORMATION_SCHEMA.QUERIES WHERE ID = 3",
     ],
     Way.PROCESSES: ["SHOW PROCESSLIST", "show full processlist;"],
-    Way.SUBMIT: ["SUBMIT SELECT ra FROM Object"],
+    Way.SUBMIT: [
+        "SUBMIT SELECT ra FROM Object",
+        "SET STATEMENT max_statement_time = 1 FOR SUBMIT SELECT ra FROM Object",
+    ],
     Way.RESULT: ["SELECT * FROM qserv_result(12)", "select *  from  qserv_result( 12 );"],
     Way.DELETE_RESULT: ["CALL qserv_result_delete(12)"],
     Way.CANCEL: ["CANCEL 12"],
@@ -190,3 +193,14 @@ def test_a_statement_is_given_a_time() -> None:
     asked = way_of("SET STATEMENT max_statement_time = 1.5 FOR SELECT 'FOR' FROM Object")
     assert (asked.text, asked.limit_s) == ("SELECT 'FOR' FROM Object", 1.5)
     assert way_of("SET STATEMENT max_statement_time = 1 FOR SELECT 1").way is Way.RELAY
+
+
+@pytest.mark.parametrize(
+    ("sql", "limit_s"),
+    [("SUBMIT SELECT ra FROM Object", None), ("SET STATEMENT max_statement_time=.5 FOR SUBMIT SELECT ra FROM t", 0.5),
+     ("SET STATEMENT max_statement_time = 0 FOR SUBMIT SELECT ra FROM t", 0.0),
+     ("SET STATEMENT max_statement_time = 7 FOR SELECT ra FROM t", 7.0)],
+)  # fmt: skip
+def test_a_time_is_read_and_none_is_not_said(sql: str, limit_s: float | None) -> None:
+    """0 means no limit, whatever the session has; without a word of it the session's holds."""
+    assert way_of(sql).limit_s == limit_s

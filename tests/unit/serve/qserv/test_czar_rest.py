@@ -9,7 +9,7 @@ import httpx2 as httpx
 import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
-from tests.support.played_services import Keys, PlayedQueries, played_services
+from tests.support.played_services import Keys, PlayedQueries, PlayedSubmissions, played_services
 from tests.support.rest_cases import read_rest_cases, replay
 
 from skyshard.basics.errors import ClusterError, SkyshardError
@@ -216,3 +216,21 @@ def test_a_submitted_query_is_its_owners() -> None:
             assert len(ask("GET", f"/result/{number}", key)["rows"]) == 2  # type: ignore[arg-type]
         assert ask("DELETE", f"/result/{number}", "ann")["success"] == 1
         assert ask("DELETE", f"/{ask('POST', '', 'ann', json=sql)['queryId']}", "root")["success"] == 1
+
+
+def test_a_submitted_query_has_the_time_that_it_was_given(queries: PlayedQueries) -> None:
+    """In seconds; what is no time is refused, and nothing submitted."""
+    services = played_services(queries)
+    work = Work(services, ServeFile(http="127.0.0.1:0", open=True))
+    assert isinstance(services.submissions, PlayedSubmissions)
+    asked = {"query": "SELECT objectId FROM Object WHERE objectId = 1", "version": 55}
+    with TestClient(safe_app(http_routes(work), work.settings), base_url="http://localhost") as client:
+        for wrong in (-1, "soon", True, 1e300, "NaN", [1]):
+            said = client.post("/query-async", json={**asked, "max_statement_time": wrong}).json()
+            assert (said["success"], "a number of seconds" in said["error"]) == (0, True)
+        for given in ({}, {"max_statement_time": 2.5}, {"max_statement_time": "3"}):
+            assert client.post("/query-async", json={**asked, **given}).json()["success"] == 1
+        while any(client.get(f"/query-async/status/{n}").json()["status"]["status"] == "EXECUTING" for n in (1, 2, 3)):
+            pass
+    work.lanes.close()
+    assert services.submissions.limits_s == {1: 0.0, 2: 2.5, 3: 3.0}
