@@ -25,8 +25,8 @@ scan_rows_vs_columns_wide
                   seconds of the same scan as rows against by columns, of an Object of 1,038 columns (400,000 rows);
                   with _processor those of processors, which other work on the machine disturbs less
 row_ns_longest_vs_first
-                  nanoseconds of a row that is added, from 0.3 million rows up to --most, the longest step against the
-                  first one
+                  nanoseconds of a row that is added, from a hundredth of --most rows (at least 30,000) up to all, the
+                  last step against the first one
 scan_10000_vs_100_chunks
                   seconds of a scan of the same rows in some ten thousand chunks against a hundred
 two_nodes_speed   seconds of a scan on one node with one scan thread, against two such nodes

@@ -24,6 +24,10 @@ its own, so that what every statement costs is all that is seen."""
 AT_ONCE = [("d0", "d1"), ("d1", "d2"), ("d2", "d3"), ("d3", "f0"), ("f0", "f1"), ("f1", "f2"), ("f2", "d0"),
            ("ra", "decl"), ("decl", "d4"), ("d4", "ra")]  # fmt: skip
 """Two columns of each of ten scans, ten columns in all."""
+LENGTHS = (100, 30, 10, 3, 1)
+"""Which parts of the longest catalog are scanned."""
+FEWEST_ROWS = 30_000
+MORE_TURNS = 10
 SPREADS = {100: 74, 1_000: 240, 10_000: 760}
 """Stripes of the sky, by about how many chunks the area of the catalog then has."""
 
@@ -51,14 +55,23 @@ def compare_wide(sky: Sky, turns: int) -> Mapping[str, float]:
 
 
 def compare_lengths(sky: Sky, most: int, turns: int) -> Mapping[str, float]:
-    """Nanoseconds a row that is added, from 0.3 million to ``most``: between the times of two lengths, as each scan has
-    milliseconds of its own."""
-    lengths = [count for count in (300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000) if count <= most]
-    times = {count: scan_s(sky, sky.database(count), "columns", turns) for count in lengths}
+    """Nanoseconds a row that is added, from a hundredth of ``most`` rows, or FEWEST_ROWS, up to all: between the times
+    of two lengths, as each scan has milliseconds of its own. Short scans, of which noise is a larger part, take more
+    turns.
+
+    Raises:
+        SystemExit: there are less than two such steps.
+    """
+    lengths = [most // part for part in LENGTHS if most // part >= FEWEST_ROWS]
+    if len(lengths) < 3:
+        raise SystemExit(f"--most {most}: rows are added in steps from {10 * FEWEST_ROWS:,} rows up")
+    times = {
+        count: scan_s(sky, sky.database(count), "columns", turns * min(MORE_TURNS, most // count)) for count in lengths
+    }
     found = {f"scan_{count}_ms": 1e3 * took for count, took in times.items()}
     added = [1e9 * (times[more] - times[fewer]) / (more - fewer) for fewer, more in pairwise(lengths)]
     found |= {f"added_row_to_{more}_ns": one for more, one in zip(lengths[1:], added, strict=True)}
-    return found | ({"row_ns_longest_vs_first": added[-1] / max(added[0], 1e-9)} if len(added) > 1 else {})
+    return found | {"row_ns_longest_vs_first": added[-1] / max(added[0], 1e-9)}
 
 
 def compare_chunks(sky: Sky, rows: int, turns: int) -> Mapping[str, float]:
