@@ -83,6 +83,9 @@ class Term:
 def column_term(table: str, name: str, kind: SqlType) -> Term:
     """A column of a table of the engine.
 
+    Raises:
+        NotProven: the engine cannot read it.
+
     >>> from skyshard.rowimage.sqltype import parse_type
     >>> one = column_term("t0", "n", parse_type("smallint unsigned"))
     >>> one.text, one.engine_type, one.low, one.high
@@ -98,7 +101,9 @@ def column_term(table: str, name: str, kind: SqlType) -> Term:
             return Term(text, Kind.DOUBLE)
         return Term(text, Kind.FLOAT, least=LEAST_FLOAT, most=LARGEST_FLOAT)
     digits, scale = (*kind.arguments, 0, 0)[:2] if kind.arguments else (10, 0)
-    if kind.type_class is TypeClass.DECIMAL and 0 < digits <= MOST_DIGITS and not kind.is_unsigned:
+    if kind.type_class is TypeClass.DECIMAL and digits > MOST_DIGITS:
+        raise NotProven("a DECIMAL of so many digits")
+    if kind.type_class is TypeClass.DECIMAL and digits > 0 and not kind.is_unsigned:
         return Term(text, Kind.DECIMAL, digits=digits, scale=scale)
     return Term(text, Kind.OTHER)
 
