@@ -149,8 +149,10 @@ class InputBatch:
     """Rows that are not in the batch, by the policy that left them out."""
 
     def number(self, row: int) -> int:
-        """The number in its file of a row of the batch."""
-        return self.first_row + row if self.numbers is None else int(self.numbers[row])
+        """The number in its file of a row of the batch; of one without rows, that of the first that was read."""
+        if self.numbers is None:
+            return self.first_row + row
+        return int(self.numbers[row]) if len(self.numbers) else self.first_row
 
     def row_numbers(self) -> NDArray[np.int64]:
         """The number of each row in its file."""

@@ -18,7 +18,7 @@ from skyshard.ingest.sources.mapping import TextFormat
 from skyshard.ingest.sources.wanted_rows import asked_columns, wanted_rows
 from skyshard.ingest.text.delimited_text import Dialect, Fields, read_text
 from skyshard.ingest.text.text_file import first_rows
-from skyshard.ingest.values.column_rules import Rule, input_columns, make_columns, text_inputs
+from skyshard.ingest.values.column_rules import Rule, asked_inputs, input_columns, make_columns, text_inputs
 from skyshard.ingest.values.text_values import RowError
 
 
@@ -75,14 +75,24 @@ class MappedTextReader:
     rules: tuple[Rule, ...]
     where: str = ""
     """Which rows are taken: a condition over the files' fields; all if empty."""
+    others: tuple[Rule, ...] = ()
+    """Rules of columns that are not wanted; they say, too, as what the condition's fields are read."""
 
     def narrowed(self, table: Table, wanted: frozenset[str]) -> MappedTextReader:
         rules = tuple(rule for rule in self.rules if rule.column.name in wanted)
-        read = input_columns(rules, self.dialect.charset, asked_columns(self.where))
-        fields = tuple(read.get(field.name) if field is not None else None for field in self.fields)
-        return replace(self, fields=fields, rules=rules)
+        asked = asked_columns(self.where)
+        others = tuple(rule for rule in self.rules if rule.column.name not in wanted and rule.inputs & asked)
+        narrow = replace(self, rules=rules, others=(*self.others, *others))
+        read = input_columns(narrow.read_rules, self.dialect.charset, asked)
+        return replace(narrow, fields=tuple(read.get(field.name) if field else None for field in self.fields))
+
+    @property
+    def read_rules(self) -> tuple[Rule, ...]:
+        """Rules by which the fields are read."""
+        return (*self.rules, *self.others)
 
     def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
+        asked, charset = asked_columns(self.where), self.dialect.charset
         exact = frozenset(layout.position or ())
         by_name = {rule.column.name: rule for rule in self.rules}
         typed_fields = {field.name for field in self.fields if field is not None and not field.type.charset}
@@ -90,8 +100,9 @@ class MappedTextReader:
         plain = {source: name for source, name in plain.items() if source in typed_fields}
         for read in read_text(piece, self.fields, self.dialect, frozenset(plain)):
             conversions = Counter(read.conversions)
-            given = text_inputs(read.batch, self.rules, self.dialect.charset, asked_columns(self.where))
-            taken, inputs = wanted_rows(piece, InputBatch(read.batch, read.first_row), given, self.where)
+            given = text_inputs(read.batch, self.read_rules, charset, asked)
+            seen = asked_inputs(given, self.read_rules, charset, asked)
+            taken, inputs = wanted_rows(piece, InputBatch(read.batch, read.first_row), given, self.where, seen)
             try:
                 made = make_columns(self.rules, inputs, taken.batch.num_rows, exact, conversions)
             except RowError as error:

@@ -51,9 +51,16 @@ def require_asked(where: str, text: str, path: object, names: Sequence[str]) -> 
 
 
 def wanted_rows(
-    piece: InputSlice, given: InputBatch, inputs: Mapping[str, pa.Array], where: str
+    piece: InputSlice,
+    given: InputBatch,
+    inputs: Mapping[str, pa.Array],
+    where: str,
+    seen: Mapping[str, pa.Array] | None = None,
 ) -> tuple[InputBatch, Mapping[str, pa.Array]]:
     """A batch of a file and its input columns, both without the rows for which the condition is not true.
+
+    Args:
+        seen: the columns as the condition sees them, where that is otherwise.
 
     Raises:
         UserError: values that cannot be compared.
@@ -61,7 +68,7 @@ def wanted_rows(
     if not where:
         return given, inputs
     try:
-        is_wanted = is_true(where, inputs, given.batch.num_rows)
+        is_wanted = is_true(where, inputs if seen is None else seen, given.batch.num_rows)
     except RowError as error:
         row = given.number(error.row)
         raise UserError(f"'{piece.path}', row {row}: {error.what}", remedy=error.remedy) from None

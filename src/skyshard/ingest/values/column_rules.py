@@ -20,7 +20,7 @@ from skyshard.db.charsets import encoded
 from skyshard.ingest.values.arrow_values import column_kind, from_arrow, plain_array
 from skyshard.ingest.values.column_expression import evaluate, names_in
 from skyshard.ingest.values.encoded_text import Given, stored_text
-from skyshard.ingest.values.text_values import RowError, to_column, to_doubles
+from skyshard.ingest.values.text_values import RowError, to_column, to_doubles, without_lost
 from skyshard.rowimage.arrays import as_doubles, as_text
 from skyshard.rowimage.sqltype import MOST_DIGITS, SqlType, TypeClass, parse_type
 
@@ -193,6 +193,8 @@ def _numbers(texts: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array
 def _without(sentinels: tuple[RuleValue, ...], values: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
     found = np.zeros(len(values), bool)
     compared = values.cast(pa.float32()) if pa.types.is_float16(values.type) else values
+    if pa.types.is_boolean(values.type):
+        compared = values.cast(pa.int8())
     for sentinel in sentinels:
         try:
             is_equal = pc.equal(compared, _comparable(sentinel, values, rule))  # NULL where the type has no such value
@@ -208,15 +210,15 @@ def _without(sentinels: tuple[RuleValue, ...], values: pa.Array, rule: Rule, con
 def _comparable(sentinel: RuleValue, values: pa.Array, rule: Rule) -> pa.Scalar:
     """The sentinel in the input's type: -999 of a FLOAT is the float nearest to it. NULL where it has no such value."""
     try:
-        if pa.types.is_integer(values.type):
-            return _whole(Decimal(str(sentinel)), values.type)
+        if pa.types.is_integer(values.type) or pa.types.is_boolean(values.type):
+            return _whole(Decimal(str(sentinel)), pa.int8() if pa.types.is_boolean(values.type) else values.type)
         if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
             return pa.scalar(encoded(str(sentinel), rule.column.type.charset or "latin1"), values.type)
         if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
             return pa.scalar(str(sentinel), values.type)
         if pa.types.is_decimal(values.type):
             return pa.scalar(Decimal(str(sentinel)), values.type)
-        number = float(sentinel) if isinstance(sentinel, str) else sentinel
+        number = float(sentinel) if pa.types.is_floating(values.type) else sentinel
         if pa.types.is_float16(values.type):
             with np.errstate(over="ignore"):  # an infinity, which means NULL anyway
                 return pa.scalar(float(np.float16(number)), pa.float32())
@@ -280,6 +282,20 @@ def text_inputs(
         column = Column(source, parse_type(_ANY_TEXT["utf8"]))
         inputs[source] = as_text(stored_text(inputs[source], column, given, Counter()))
     return inputs
+
+
+def asked_inputs(
+    inputs: Mapping[str, pa.Array], rules: Iterable[Rule], given: Given, asked: Collection[str]
+) -> dict[str, pa.Array]:
+    """The input columns of a text file as a condition sees them: where they stand for numbers, NaN and the like are
+    NULL, as they are in a file of numbers."""
+    users = _users(rules, asked)
+    numbers = [source for source in _texts(users, given, asked) if any(map(_takes_a_number, users[source]))]
+    return {**inputs, **{source: without_lost(inputs[source]) for source in numbers}}
+
+
+def _takes_a_number(rule: Rule) -> bool:
+    return rule.column.type.type_class is not TypeClass.BYTES or bool(rule.derive) or rule.factor is not None
 
 
 def _users(rules: Iterable[Rule], asked: Collection[str]) -> dict[str, list[Rule]]:

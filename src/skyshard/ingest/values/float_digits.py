@@ -62,4 +62,6 @@ def as_declared(numbers: NDArray[np.float64], digits: int, decimals: int) -> tup
     """
     scale = np.float64(10.0**decimals)
     whole = np.floor(numbers)
-    return whole + np.rint((numbers - whole) * scale) / scale, np.float64(10.0 ** (digits - decimals)) - 1 / scale
+    with np.errstate(invalid="ignore"):  # of infinities, which no column holds
+        rounded = whole + np.rint((numbers - whole) * scale) / scale
+    return rounded, np.float64(10.0 ** (digits - decimals)) - 1 / scale

@@ -41,6 +41,8 @@ _TEXT = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 _WHOLE = pa.decimal128(20, 0)
 """Holds whole numbers of 64 bits, signed or not."""
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?(nan|inf|infinity)$"
+_SECOND = r"^(\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2})(?:(\.\d*[1-9])0*|\.0*)$"
+"""A time as text; the zeros at its end mean nothing."""
 _CONSTANTS = {"null": None, "true": True, "false": False}
 
 
@@ -198,7 +200,7 @@ def _compared(how: ast.cmpop, left: ast.expr, right: ast.expr, columns: Mapping[
 def _equal(how: type[ast.cmpop], left: pa.Array | pa.Scalar, right: pa.Array | pa.Scalar) -> pa.Array | pa.Scalar:
     """Two values held against each other: texts with texts, times with what texts say, else numbers."""
     if _is_text(left) and _is_text(right):
-        return _COMPARED[how](left, right)
+        return _COMPARED[how](*(pc.replace_substring_regex(text, _SECOND, r"\1\2") for text in (left, right)))
     for moment, text in ((left.type, right), (right.type, left)):
         if pa.types.is_temporal(moment) and _is_text(text):
             return _COMPARED[how](left.cast(moment), right.cast(moment))

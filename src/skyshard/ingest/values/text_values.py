@@ -72,11 +72,15 @@ def to_column(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.
 
 def to_doubles(texts: pa.Array) -> NDArray[np.float64]:
     """Texts that ``to_column`` took as numbers, at full precision; NULL and what it made NULL are NaN."""
-    is_lost = pc.fill_null(pc.match_substring_regex(texts, _LOST.decode(), ignore_case=True), False)
-    numbers = pc.if_else(is_lost, pa.scalar(None, texts.type), texts)
-    trimmed = pc.utf8_trim_whitespace(pc.cast(numbers, pa.string()))
+    trimmed = pc.utf8_trim_whitespace(pc.cast(without_lost(texts), pa.string()))
     result: NDArray[np.float64] = pc.cast(trimmed, pa.float64()).to_numpy(zero_copy_only=False)
     return result
+
+
+def without_lost(texts: pa.Array) -> pa.Array:
+    """Texts, those that ``to_column`` makes NULL in a column of numbers as NULL."""
+    is_lost = pc.fill_null(pc.match_substring_regex(texts, _LOST.decode(), ignore_case=True), False)
+    return pc.if_else(is_lost, pa.scalar(None, texts.type), texts)
 
 
 def check_sign(values: pa.Array, column: Column) -> None:

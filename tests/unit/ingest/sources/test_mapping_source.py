@@ -688,6 +688,38 @@ def test_conditions_see_a_number_before_its_column_rounds_it(
     assert rows_of_keys(source) == rows
 
 
+@pytest.mark.parametrize("kind", ["float", "double", "decimal(5,1)", "int"])
+@pytest.mark.parametrize("rule", [{}, {"derive": "flux + 1"}], ids=str)
+def test_what_is_no_number_is_null_to_a_condition(tmp_path: Path, kind: str, rule: dict[str, str]) -> None:
+    """As it is in files of numbers; also to those who read keys alone, as the survey of first rows does."""
+    (tmp_path / "a.csv").write_text("id,flux\n1,nan\n2,NULL\n3,-inf\n4,7\n5,\\N\n")
+    declared = [{"name": "id", "type": "bigint"}, {"name": "flux", "type": kind}]
+    table = {**PAIR, "declare": declared, "where": "flux is null", "columns": {"flux": rule}}
+    source = open_source(write_mapping(tmp_path, T=table))
+    (batch,) = batches_of(source)
+    assert batch.batch.to_pydict() == {"id": [1, 2, 3, 5], "flux": [None] * 4}
+    assert rows_of_keys(source) == [1, 2, 3, 5]
+
+
+@pytest.mark.parametrize(("zeros", "rows"), [("", []), (".000000", []), (".5000", [1])])
+def test_zeros_at_the_end_of_a_time_mean_nothing(tmp_path: Path, zeros: str, rows: list[int]) -> None:
+    """Where a condition holds it against another text."""
+    (tmp_path / "a.csv").write_text(f"id,flux\n1,2020-01-01 00:00:00{zeros}\n")
+    declared = [{"name": "id", "type": "bigint"}, {"name": "flux", "type": "datetime"}]
+    table = {**PAIR, "declare": declared, "where": "flux > '2020-01-01 00:00:00.0'"}
+    (batch,) = batches_of(open_source(write_mapping(tmp_path, T=table)))
+    assert batch.batch.column("id").to_pylist() == rows
+
+
+def test_a_rule_that_does_not_fit_is_refused_even_if_no_row_is_taken(tmp_path: Path) -> None:
+    """By file and column."""
+    write_parquet(tmp_path)
+    table = {**OBJECT, "where": "r > 99", "columns": {**OBJECT["columns"], "id": {"null_at": ["x"]}}}
+    assert "a.parquet', row 1, column 'id': null_at value 'x'" in refused(
+        write_mapping(tmp_path, Object=table), tmp_path / "s"
+    )
+
+
 def test_conditions_see_all_digits_of_a_second(tmp_path: Path) -> None:
     """Also those that the column drops."""
     (tmp_path / "a.csv").write_text("id,flux\n1,2020-01-01 00:00:00.7\n2,2020-01-01 00:00:00.2\n")

@@ -125,6 +125,13 @@ def test_a_sentinel_is_compared_in_whole_numbers_of_every_width() -> None:
     assert made(Rule(unsigned, source="n", null_at=(float(2**53), 0.5)), n=odd)[0] == [None, 2**53 + 1, None]
 
 
+def test_flags_and_floats_have_sentinels_of_any_size() -> None:
+    """Flags are 1 and 0; a number that a float does not hold is the nearest one."""
+    assert made(Rule(INT, source="n", null_at=(-999, 0)), n=pa.array([True, False, None]))[0] == [1, None, None]
+    big = pa.array([2.0**64, 2.0**53, 1.0])
+    assert made(Rule(DOUBLE, source="x", null_at=(2**64 - 1, 2**53 + 1)), x=big)[0] == [None, None, 1.0]
+
+
 def test_half_floats_have_sentinels() -> None:
     """The nearest one to what is said, as of the wider floats."""
     halves = pa.array(np.array([65504, 0.1, 2], np.float16))
