@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 import psutil
 import pytest
@@ -193,6 +194,45 @@ def test_an_interrupted_start_leaves_nothing(own_cluster: PrivateCluster, moment
         assert process.wait(200) != 0
     assert processes_of(own_cluster.folder) == []
     assert not own_cluster.folder.exists()
+
+
+def test_a_start_waits_for_servers_that_a_killed_one_left_on_their_way(own_cluster: PrivateCluster) -> None:
+    """It was killed when their processes were there, and no socket yet: once the next start ends, all answer."""
+    own_cluster.start(1)
+    own_cluster.stop()
+    with subprocess.Popen([*COMMAND, "start", "--cluster", str(own_cluster.folder)], stderr=subprocess.DEVNULL) as one:
+        while len(servers := psutil.Process(one.pid).children()) < 2:
+            assert one.poll() is None
+        one.kill()
+    for server in servers:
+        server.suspend()
+
+    def go_on() -> None:
+        for server in servers:
+            server.resume()
+
+    Timer(0.5, go_on).start()
+    own_cluster.start()
+    for name in ("czar", "node1"):
+        with connect(own_cluster.endpoint(name)) as connection:
+            assert connection.value("SELECT 1") == 1
+
+
+def test_a_start_brings_back_servers_that_a_killed_stop_left_on_their_way(own_cluster: PrivateCluster) -> None:
+    """A stop was killed when servers had been asked to end: they are started once they have ended."""
+    own_cluster.start(1)
+    before = [server.pid for server in own_cluster.status()]
+    for pid in before:
+        assert pid is not None
+        os.kill(pid, signal.SIGTERM)
+    while any(Path(server.socket).exists() for server in own_cluster.status()):
+        time.sleep(0.001)
+    own_cluster.start()
+    own_cluster.require_running()
+    for name in ("czar", "node1"):
+        with connect(own_cluster.endpoint(name)) as connection:
+            assert connection.value("SELECT 1") == 1
+    assert {server.pid for server in own_cluster.status()}.isdisjoint(before)
 
 
 def test_a_start_leaves_the_temporary_tables_of_other_servers_alone(

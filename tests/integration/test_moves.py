@@ -305,13 +305,19 @@ def test_a_job_is_paused_gone_on_with_and_cancelled(testbed: Testbed, databases:
     node, before = testbed.nodes[0], answers(testbed, databases)
     plan = testbed.replicas.plan_drain(node)
     number = testbed.jobs.begin(plan, rate_bytes_s=1e5, grace_s=0)
-    with pytest.raises(UserError, match=rf"job {number} \(drain {node}\) is running; let it end"):
+    with pytest.raises(UserError, match=rf"job {number} \(drain {node}\) is interrupted; `skyshard jobs resume"):
         testbed.jobs.begin(testbed.replicas.plan_rebalance())
+    refused: list[str] = []
 
     def pause(progress: object) -> None:
+        if not refused:
+            with pytest.raises(UserError) as error:
+                testbed.jobs.begin(testbed.replicas.plan_rebalance())
+            refused.append(str(error.value))
         testbed.jobs.pause(number)
 
     paused = testbed.jobs.run(number, watcher=pause)
+    assert f"job {number} (drain {node}) is running; let it end" in refused[0]
     assert (paused.job.state, paused.is_at_work) == (JobState.PAUSED, False)
     assert paused.job.steps[StepState.WAITING] > 0
     testbed.jobs.resume(number)

@@ -174,7 +174,7 @@ def test_a_node_whose_drain_is_refused_stays_as_it_is(
     node = testbed.nodes[0]
     plan = testbed.replicas.plan_drain(node)
     begin(testbed, testbed.replicas.plan_drain(testbed.nodes[1]))
-    monkeypatch.setattr(Jobs, "require_none_open", lambda _: None)  # it was not there yet
+    monkeypatch.setattr(Jobs, "require_none_open", lambda _, **__: None)  # it was not there yet
     with pytest.raises(UserError, match=rf"\(drain {testbed.nodes[1]}\) is running"):
         begin(testbed, plan)
     assert testbed.registry.nodes.state(node) is NodeState.ACTIVE

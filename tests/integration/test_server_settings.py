@@ -265,6 +265,19 @@ def test_a_change_that_is_killed_is_taken_back_by_the_next_start(plain: PrivateC
     assert plain.chosen.pending is None
 
 
+def test_a_server_that_a_killed_change_was_restarting_is_started_by_the_next_change(plain: PrivateCluster) -> None:
+    """It was killed when node1 was stopped and not yet started: it would stay away, and the change be said to hold."""
+    words = ["innodb_flush_method=O_DIRECT_NO_FSYNC"]
+    killed = subprocess.run([sys.executable, DRIVER, plain.folder, "restarting", *words])
+    assert killed.returncode == -signal.SIGKILL
+    plain.stop_server("node1")
+    reported: list[str] = []
+    plain.change_settings(words, report=reported.append)
+    assert "starting node1" in reported
+    assert not any("not running" in line for line in reported)
+    assert values(plain, "innodb_flush_method") == ["O_DIRECT_NO_FSYNC"] * 2
+
+
 def test_a_server_that_is_killed_in_mid_change_leaves_old_or_new(plain: PrivateCluster) -> None:
     """SIGKILL at moments that nobody chose: the file is whole, and the next start makes the servers follow it."""
     for delay_s in (0.25, 0.4, 0.6, 0.8):

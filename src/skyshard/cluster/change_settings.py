@@ -15,6 +15,7 @@ from pathlib import Path
 
 from skyshard.basics.errors import SkyshardError, words_of
 from skyshard.cluster.apply_settings import Unlike, apply_settings, unlike_settings
+from skyshard.cluster.cluster import MONO_NAME
 from skyshard.cluster.installation import Installation
 from skyshard.cluster.run_servers import Report, names_of, start_servers, stop_servers
 from skyshard.cluster.server import Server
@@ -87,15 +88,27 @@ class SettingsChange:
                     checked.append(new.settings)
 
     def take_back_interrupted(self, chosen: Chosen) -> Chosen:
-        """Put in force again what held before a change that was killed; without such a change, a no-op."""
+        """Put in force again what held before a change that was killed; without such a change, a no-op.
+
+        The server that it was restarting is started, if others run.
+        """
         if chosen.pending is None:
             return chosen
         words = " ".join(chosen.pending.words()) or "back to the defaults"
         self.report(f"a change of settings was interrupted (to {words}); what held before it holds")
+        self._start_stopped(chosen.settings)
         self._follow(chosen.settings, self._names(chosen.settings, chosen.pending, {}), is_strict=False)
         settled = chosen.model_copy(update={"pending": None})
         write_chosen(self.folder, settled)
         return settled
+
+    def _start_stopped(self, settings: ServerSettings) -> None:
+        """Start what does not run of a cluster that does; mono is started when it is asked for."""
+        servers = [server for server in self.servers(settings) if server.name != MONO_NAME and server.is_initialised]
+        stopped = [server for server in servers if not server.settle()]
+        if 0 < len(stopped) < len(servers):
+            self.report(f"starting {names_of(stopped)}")
+            start_servers(stopped, self.installation, self.events)
 
     def require_in_force(self, settings: ServerSettings) -> None:
         """SettingError when a running server makes another value of one that was chosen."""

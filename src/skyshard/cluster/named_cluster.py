@@ -179,7 +179,7 @@ class NamedCluster(Cluster):
     def start_mono(self, *, report: Report = silent) -> Endpoint:
         with exclusive(self.folder):
             mono = self._mono
-            if not mono.is_running():
+            if not mono.settle():
                 installation = find_mariadbd()
                 report(f"starting {MONO_NAME} (MariaDB {installation.version_text})")
                 private_folder(self.folder / "servers")

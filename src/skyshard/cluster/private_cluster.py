@@ -125,7 +125,7 @@ class PrivateCluster(PrivateServers):
         record = self._record()
         with exclusive(self.folder):
             mono = self._server(record, MONO_NAME)
-            if not mono.is_running():
+            if not mono.settle():
                 installation = find_mariadbd()
                 report(f"starting {MONO_NAME} (MariaDB {installation.version_text})")
                 _prepare_sockets(self.folder, record)
@@ -186,7 +186,7 @@ class PrivateCluster(PrivateServers):
 
     def _start_one(self, record: ClusterRecord, name: str, installation: Installation, report: Report) -> None:
         server = self._server(record, name)
-        if server.is_running():
+        if server.settle():
             return
         if not server.is_initialised:
             report(f"initialising {name} in {self.folder}")
@@ -199,7 +199,7 @@ class PrivateCluster(PrivateServers):
         with exclusive(self.folder):
             server = self._server(record, name)
             server.variables = dict(variables or {})
-            if not server.is_running():
+            if not server.settle():
                 _prepare_sockets(self.folder, record)
                 start_servers([server], find_mariadbd(), self.events)
 
@@ -242,7 +242,7 @@ class PrivateCluster(PrivateServers):
         if count := end_orphans(self.folder):
             report(f"ended {count} servers whose data folders below {self.folder} were removed")
         servers = [self._server(record, name, settings) for name in (CZAR_NAME, *record.node_names)]
-        missing = [server for server in servers if not server.is_running()]
+        missing = [server for server in servers if not server.settle()]
         fresh = [server for server in missing if not server.is_initialised]
         if fresh:
             report(f"initialising {len(fresh)} servers in {self.folder}")

@@ -178,6 +178,15 @@ class Server:
     def is_running(self) -> bool:
         return self.pid() is not None
 
+    def settle(self, timeout_s: float = STOP_TIMEOUT_S) -> bool:
+        """Whether it runs, once it is no more on its way up or down, where a killed command has left it."""
+        deadline = time.monotonic() + timeout_s
+        while self.is_running() and not (self.socket.exists() and self.pid_file.exists()) and not self.is_ready():
+            if time.monotonic() > deadline:
+                break  # its socket is lost: who asks it says so
+            time.sleep(POLL_S)
+        return self.is_running()
+
     @property
     def is_crashed(self) -> bool:
         """True when the server ended without a proper stop."""

@@ -41,7 +41,7 @@ def begin_job(place: ReplicaPlace, plan: JobPlan, *, rate_bytes_s: float, grace_
         NoRoom: a node has too little room for what is to come to it.
     """
     registry = place.registry
-    registry.jobs.require_none_open()
+    registry.jobs.require_none_open(is_at_work=registry.is_moving())
     for node, size in plan.moves.came_to().items():
         target = place.node(node)
         target.files.call(HostFiles.require_room, str(target.data), size).result()

@@ -275,7 +275,8 @@ def _require_no_job(rows: Sequence[Sequence[Any]], node: str) -> None:
         number, kind, subject = rows[0]
         raise UserError(
             f"job {number} ({f'{kind} {subject}'.strip()}) has not ended, and has to do with {node}",
-            remedy=f"let it end, or run `skyshard jobs cancel {number}`",
+            remedy=f"let it end, or run `skyshard jobs resume {number}` if nobody works on it, or "
+            f"`skyshard jobs cancel {number}`",
         )
 
 

@@ -37,7 +37,7 @@ class Jobs(Store):
             ClusterError: the state of the node that is to be drained does not allow it.
         """
         with self._writer.begin() as connection:
-            self._require_none_open(connection)
+            self._require_none_open(connection, is_at_work=True)  # it was begun this moment
             now = now_s(connection)
             made = sa.insert(t.jobs).values(
                 kind=kind, subject=subject, state=JobState.RUNNING, attempt=0, rate_bytes_s=rate_bytes_s,
@@ -49,20 +49,21 @@ class Jobs(Store):
                 _drain(connection, subject)
         return number
 
-    def require_none_open(self) -> None:
-        """UserError where a job has not come to its end."""
+    def require_none_open(self, *, is_at_work: bool) -> None:
+        """UserError where a job has not come to its end; ``is_at_work``: a process works on it, if there is one."""
         with self._engine.connect() as connection:
-            self._require_none_open(connection)
+            self._require_none_open(connection, is_at_work=is_at_work)
 
-    def _require_none_open(self, connection: sa.Connection) -> None:
+    def _require_none_open(self, connection: sa.Connection, *, is_at_work: bool) -> None:
         c = t.jobs.c
         query = sa.select(c.id, c.kind, c.subject, c.state).where(c.state.in_(OPEN)).with_for_update()
         if (row := connection.execute(query).first()) is not None:
             what = f"{row.kind} {row.subject}".strip()
+            is_left = not is_at_work and row.state == JobState.RUNNING
             raise UserError(
-                f"job {row.id} ({what}) is {row.state}",
-                remedy=f"let it end; `skyshard jobs resume {row.id}` goes on with it, `skyshard jobs cancel {row.id}` "
-                "ends it",
+                f"job {row.id} ({what}) is {'interrupted' if is_left else row.state}",
+                remedy=f"{'let it end; ' if is_at_work else ''}`skyshard jobs resume {row.id}` goes on with it, "
+                f"`skyshard jobs cancel {row.id}` ends it",
             )
 
     def take_over(self, number: int) -> OpenJob:
