@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.tile_writer import TileWriter, apdb_object, apdb_source
+from tests.support.warm_processes import start_warm
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout
@@ -114,20 +113,19 @@ def test_another_target_is_refused(testbed: Testbed, writer: TileWriter) -> None
         testbed.apdb.publish("night", "ppdb")
 
 
-def test_a_killed_publication_is_gone_on_with(testbed: Testbed, writer: TileWriter) -> None:
+def test_a_killed_publication_is_gone_on_with(testbed: Testbed, writer: TileWriter, tmp_path: Path) -> None:
     """kill -9 at drawn moments: no row is lost, none comes twice."""
     for visit in range(1, 7):
         store(writer, visit, NIGHT + visit * CHUNK)
-    command = [sys.executable, "-m", "skyshard.cli.app", "apdb", "publish", "night", "--into", "ppdb", "--all"]
-    command += ["--cluster", str(testbed.cluster.folder)]
+    command = ["apdb", "publish", "night", "--into", "ppdb", "--all", "--cluster", str(testbed.cluster.folder)]
     moments = random.Random(19)
     for chunks in (1, 2, 4):
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-            while tagged(writer) < chunks and process.poll() is None:
-                time.sleep(0.01)
-            time.sleep(moments.uniform(0.0, 1.0))
-            os.kill(process.pid, signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
+        process = start_warm(command, tmp_path / "said")
+        while tagged(writer) < chunks and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0.0, 1.0))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
     testbed.apdb.publish("night", "ppdb", is_all=True)
     assert ask(testbed, "SELECT COUNT(*), COUNT(DISTINCT diaSourceId) FROM DiaSource") == [(24, 24)]
     assert ask(testbed, "SELECT COUNT(*) FROM DiaObject") == [(18,)]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,6 +14,7 @@ from tests.support.lost_czar import ALIAS, GONE, RENAMED, History, forget_all, k
 from tests.support.replica_faults import damage
 from tests.support.stepping import STEPS_LIMIT_S, Fuse, Stopped, some_steps
 from tests.support.tract_files import first_files
+from tests.support.warm_processes import start_warm
 from typer.testing import CliRunner
 
 from skyshard.backup import BackupPlace, dump_registry, rebuild_registry, restore_registry
@@ -271,8 +270,8 @@ def test_killed_at_any_instant(history: History, tmp_path: Path, kind: str) -> N
         if kind != "dump":
             with Testbed(cluster) as testbed:
                 forget_all(testbed, database)
-        process = subprocess.Popen([sys.executable, "-m", "skyshard.cli.app", *words], stdout=subprocess.DEVNULL)
-        time.sleep(random.uniform(1.0, 4.0))
+        process = start_warm(words, tmp_path / "said")
+        time.sleep(random.uniform(0.1, 2.0))
         process.kill()
         process.wait()
         with Testbed(cluster) as testbed:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -20,6 +19,7 @@ from tests.support.kill_catalog import write_catalog
 from tests.support.killing import leftovers
 from tests.support.same_answer import rows_in
 from tests.support.stepping import STRIDE, Fuse, Fused, Stopped, some_steps
+from tests.support.warm_processes import run_warm, start_warm
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.cluster import CZAR_NAME
@@ -388,19 +388,18 @@ def test_a_job_may_end_at_any_step_and_is_gone_on_with(testbed: Testbed, databas
 
 @pytest.mark.parametrize("struck", [signal.SIGKILL, signal.SIGINT])
 def test_a_command_that_is_struck_leaves_a_job_that_another_goes_on_with(
-    testbed: Testbed, databases: list[str], struck: signal.Signals
+    testbed: Testbed, databases: list[str], struck: signal.Signals, tmp_path: Path
 ) -> None:
     """Killed it is interrupted, by Ctrl-C paused, which the command says; `jobs resume` ends it."""
     before, node, where = answers(testbed, databases), testbed.nodes[1], ["--cluster", str(testbed.cluster.folder)]
-    skyshard = [sys.executable, "-m", "skyshard.cli.app"]
-    command = [*skyshard, "replicas", "drain", node, "--rate", "0.001", "--grace", "0", *where]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = start_warm(["replicas", "drain", node, "--rate", "0.001", "--grace", "0", *where], tmp_path / "said")
     while not (mine := [one for one in testbed.jobs.list() if one.job.ended_s is None and one.is_at_work]):
         assert process.poll() is None
         time.sleep(0.05)
     time.sleep(1)
     process.send_signal(struck)
-    _, said = process.communicate(timeout=200)
+    process.wait(200)
+    said = (tmp_path / "said").read_text()
     number = str(mine[0].job.id)
     left = testbed.jobs.show(int(number))
     assert (left.is_at_work, left.job.steps[StepState.WAITING] > 0) == (False, True)
@@ -409,7 +408,8 @@ def test_a_command_that_is_struck_leaves_a_job_that_another_goes_on_with(
     assert answers(testbed, databases) == before
     with connect(testbed.cluster.endpoint(CZAR_NAME), Account.ADMIN, "skyshard_registry") as admin:
         admin.execute("UPDATE jobs SET rate_bytes_s = 0 WHERE id = %s", [number])
-    subprocess.run([*skyshard, "jobs", "resume", number, *where], check=True, capture_output=True)
+    resumed = run_warm(["jobs", "resume", number, *where], os.environ)
+    assert resumed.returncode == 0, resumed.stderr
     assert testbed.jobs.show(int(number)).is_whole
     assert answers(testbed, databases) == before
     assert_well(testbed, databases)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.tile_writer import TileWriter, apdb_object, apdb_source
+from tests.support.warm_processes import start_warm
 
 from skyshard.basics.errors import ClusterError, Refusal, UserError
 from skyshard.catalog.layout import Layout
@@ -195,17 +195,17 @@ def test_what_needs_replicas_is_refused(testbed: Testbed, writer: TileWriter, as
     assert ask(testbed, "SELECT COUNT(*) FROM DiaObjectLast") == [(5,)]
 
 
-def test_a_creation_that_was_killed_is_made_whole_or_undone(testbed: Testbed) -> None:
+def test_a_creation_that_was_killed_is_made_whole_or_undone(testbed: Testbed, tmp_path: Path) -> None:
     """kill -9 at drawn moments; until the last step no query sees it, and the same command ends it."""
-    command = [sys.executable, "-m", "skyshard.cli.app", "apdb", "create", "young"]
-    command += ["--cluster", str(testbed.cluster.folder)]
+    command = ["apdb", "create", "young", "--cluster", str(testbed.cluster.folder)]
     moments = random.Random(5)
     for _ in range(3):
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            while not testbed.registry.published.names().find("young") and process.poll() is None:
-                time.sleep(0.01)
-            time.sleep(moments.uniform(0.0, 0.2))
-            process.kill()
+        process = start_warm(command, tmp_path / "said")
+        while not testbed.registry.published.names().find("young") and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0.0, 0.2))
+        process.kill()
+        process.wait()
         if "young" in testbed.registry.published.databases():
             testbed.drop("young")
     made = testbed.apdb.create("young")

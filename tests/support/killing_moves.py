@@ -7,13 +7,13 @@ By turns a node is drained, and then enabled and filled again by a rebalance.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from tests.support.struck_cluster import Blow, StruckCluster
+from tests.support.warm_processes import WarmProcess
 
 from skyshard.basics.errors import ClusterError
 from skyshard.cluster.cluster import CZAR_NAME
@@ -91,7 +91,7 @@ class MoveRange(StruckCluster):
             found.setdefault((*replica.target, replica.part), set()).add(replica.digest)
         return found
 
-    def _begin(self, job: str) -> subprocess.Popen[bytes]:
+    def _begin(self, job: str) -> WarmProcess:
         if job == "drain":
             return self.command("replicas", "drain", DRAINED, "--grace", "0")
         enabled = self.command("nodes", "enable", DRAINED)

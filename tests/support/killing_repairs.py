@@ -6,7 +6,6 @@ answers must be as undisturbed; after another run of the repair the database mus
 
 from __future__ import annotations
 
-import subprocess
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +14,7 @@ from pathlib import Path
 from tests.support.killing import digests
 from tests.support.replica_faults import FAULTS, damage
 from tests.support.struck_cluster import Blow, StruckCluster
+from tests.support.warm_processes import WarmProcess
 
 from skyshard.basics.errors import ClusterError
 from skyshard.cluster.cluster import CZAR_NAME
@@ -113,7 +113,7 @@ class RepairRange(StruckCluster):
                 strike.damaged = len(chosen)
             strike.bad = sum(len(one.faults) for one in testbed.replicas.verify(DATABASE))
 
-    def _repair(self) -> subprocess.Popen[bytes]:
+    def _repair(self) -> WarmProcess:
         return self.command("replicas", "repair", DATABASE, "--rate", str(RATE_MB_S), "--json")
 
     def _shoot(self, strike: RepairStrike) -> None:
@@ -129,7 +129,7 @@ class RepairRange(StruckCluster):
         if strike.still_bad in (0, strike.bad):
             self._one_s *= 1.25 if strike.still_bad else 0.6
 
-    def _wait_until_at_work(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_at_work(self, process: WarmProcess) -> None:
         """Until the registry says that a replica is being made."""
         with Testbed(self.cluster.folder) as testbed:
             index = testbed.registry.replication

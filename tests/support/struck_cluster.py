@@ -6,8 +6,6 @@ A round kills with -9 the command that works, the server of a node, or the czar'
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from pathlib import Path
 
 from tests.support.kill_catalog import write_catalog
 from tests.support.query_driver import STATEMENTS, digest
+from tests.support.warm_processes import WarmProcess, start_warm
 
 from skyshard.basics.errors import ClusterError
 from skyshard.cluster.cluster import CZAR_NAME
@@ -64,13 +63,11 @@ class StruckCluster:
         if self.cluster.exists:
             self.cluster.destroy()
 
-    def command(self, *words: str) -> subprocess.Popen[bytes]:
+    def command(self, *words: str) -> WarmProcess:
         """A command of skyshard's in a process of its own; what it prints is in ``commands.log``."""
-        command = [sys.executable, "-m", "skyshard.cli.app", *words, "--cluster", str(self.cluster.folder)]
-        with (self.folder / "commands.log").open("ab") as out:
-            return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+        return start_warm([*words, "--cluster", str(self.cluster.folder)], self.folder / "commands.log")
 
-    def kill(self, blow: Blow, process: subprocess.Popen[bytes], server: str = "") -> None:
+    def kill(self, blow: Blow, process: WarmProcess, server: str = "") -> None:
         """Kill a server, or the process itself, and see how that ends."""
         if server:
             self.cluster.kill_server(server)

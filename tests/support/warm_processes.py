@@ -10,6 +10,8 @@ import atexit
 import multiprocessing
 import os
 import pkgutil
+import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -44,11 +46,27 @@ def run_warm(
     Args:
         host: the first process of a host (``hosts.py``) that it runs in, for root; 0: this machine.
     """
+    return _run(_skyshard, ["skyshard", *words], environment, folder or Path.cwd(), host, timeout_s)
+
+
+def run_program(file: Path, environment: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program in Python to its end, in this folder; its standard input is empty."""
+    return _run(_program, [str(file)], environment, folder)
+
+
+def _run(
+    work: Callable[[Sequence[str]], object],
+    words: list[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    host: int = 0,
+    timeout_s: float | None = None,
+) -> subprocess.CompletedProcess[str]:
     with TemporaryDirectory() as streams:
         out, error = Path(streams, "out"), Path(streams, "error")
-        place = folder or Path.cwd()
-        code = warm_exit_code(_command, list(words), dict(environment), place, out, error, host, timeout_s=timeout_s)
-        return subprocess.CompletedProcess(["skyshard", *words], code, out.read_text(), error.read_text())
+        given = (work, words, dict(environment), folder, out, error, host)
+        code = warm_exit_code(_begun, *given, timeout_s=timeout_s)
+        return subprocess.CompletedProcess(words, code, out.read_text(), error.read_text())
 
 
 def warm_exit_code(work: Callable[..., object], *arguments: object, timeout_s: float | None = None) -> int:
@@ -96,6 +114,14 @@ class WarmProcess:
     def kill(self) -> None:
         self._process.kill()
 
+    def send_signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+
+def start_warm(words: Sequence[str], log: Path) -> WarmProcess:
+    """Start ``skyshard`` with these arguments; what it prints is added to ``log``."""
+    return WarmProcess(log, os.environ, _skyshard, ["skyshard", *words])
+
 
 def warm_up() -> None:
     """Start reading the program, on the network of this thread: commands of this machine will be on it."""
@@ -126,18 +152,40 @@ def _print_to(files: Mapping[int, Path]) -> None:
         os.close(opened)
 
 
-def _command(words: list[str], environment: dict[str, str], folder: Path, out: Path, error: Path, host: int) -> None:
+def _begun(
+    work: Callable[[Sequence[str]], object],
+    words: list[str],
+    environment: dict[str, str],
+    folder: Path,
+    out: Path,
+    error: Path,
+    host: int,
+) -> None:
     _print_to({1: out, 2: error})
     if host:
         _go_to(host)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    sys.argv = ["skyshard", *words]
+    work(words)
+
+
+def _program(words: Sequence[str]) -> None:
+    sys.argv = list(words)
+    sys.path.insert(0, str(Path(words[0]).parent))
+    try:
+        runpy.run_path(words[0], run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()
+
+
+def _skyshard(words: Sequence[str]) -> int:
+    sys.argv = list(words)
     try:
         main()
     finally:
         atexit._run_exitfuncs()
+    return 0
 
 
 def _go_to(host: int) -> None:
