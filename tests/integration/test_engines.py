@@ -114,9 +114,35 @@ def test_rows_with_one_key_are_refused(
     assert database not in testbed.registry.published.databases()
 
 
-@pytest.mark.parametrize("way", ["Aria fixed", "Aria", "InnoDB", "MyRocks"])
+def test_text_fills_whole_pages(
+    testbed: Testbed, private_cluster: PrivateCluster, tmp_path: Path, database: str
+) -> None:
+    """InnoDB sorts the indexes of a table that comes as text, as it does with images: its files are as small."""
+    layout = layout_of("InnoDB", private_cluster)
+    rows = [((i * 7919) % 30_011, (i * 104_729) % 30_011) for i in range(30_000)]
+    write_table(tmp_path, "Filter", ["n", "m"], rows)
+    star = table({"n": "int", "m": "int"}, files="Filter.csv", primary_key=["n"], indexes=[["m"]])
+    source, taken = write_mapping(tmp_path, database, {"Filter": star}, striping=STRIPING), []
+    for loader in (Loader.IMAGE, Loader.LOAD_DATA):
+        name = f"{database}_{loader.name.lower()}"
+        testbed.ingest(source, database=name, layout=layout, loader=loader)
+        taken.append({one.bytes for one in testbed.registry.replicas.all(name) if one.table == "Filter"})
+        forget(testbed, name)
+    assert taken[0] == taken[1]
+
+
+@pytest.mark.parametrize(
+    ("way", "loader"),
+    [*((way, Loader.IMAGE) for way in ("Aria fixed", "Aria", "InnoDB", "MyRocks")), ("InnoDB", Loader.LOAD_DATA)],
+)
 def test_rows_outlive_their_server(
-    testbed: Testbed, private_cluster: PrivateCluster, sources: list[Path], right: str, database: str, way: str
+    testbed: Testbed,
+    private_cluster: PrivateCluster,
+    sources: list[Path],
+    right: str,
+    database: str,
+    way: str,
+    loader: Loader,
 ) -> None:
     """A server that is killed while it loads, and again as soon as rows are published, loses none."""
     layout = layout_of(way, private_cluster)
@@ -127,9 +153,9 @@ def test_rows_outlive_their_server(
 
     for source in sources:
         with suppress(ClusterError):
-            testbed.ingest(source, database=database, layout=layout, watcher=strike)
+            testbed.ingest(source, database=database, layout=layout, loader=loader, watcher=strike)
         private_cluster.start()
-        testbed.ingest(source, database=database, layout=layout)
+        testbed.ingest(source, database=database, layout=layout, loader=loader)
         kill(private_cluster)
         private_cluster.start()
         assert faults(testbed, database) == []

@@ -18,10 +18,10 @@ from skyshard.catalog.engines import MYISAM
 from skyshard.db.connection import Connection, quote_name
 from skyshard.db.driver_errors import is_gone
 from skyshard.host.disk_space import require_room
-from skyshard.node.load.converted_images import convert_images, copy_rows, kept_rows, loading, require_images_room
+from skyshard.node.load.converted_images import convert_images, require_images_room
 from skyshard.node.load.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled, refuse_repeated
 from skyshard.node.load.image_files import EmptyTable, copy_data, copy_index, data_digest, write_image, write_index
-from skyshard.node.load.load_data import load_data
+from skyshard.node.load.load_data import load_texts
 from skyshard.node.load.side_by_side import OpenBeside, make_side_by_side
 from skyshard.node.messages import BuildOrder, BuiltTable, BundleSlice, Loader, MadeFiles, TableBuild
 from skyshard.node.read.byte_batches import by_bytes
@@ -111,20 +111,11 @@ class TableBuilder:
         if order.loader is Loader.IMAGE:
             convert_images(connection, self._data, order)
         else:
-            self._load(connection, order)
+            load_texts(connection, self._data, order)
         names = [build.name for build in order.builds]
         if order.engine == ARIA and names:  # of tables that are not transactional it keeps pages back until then
             connection.execute("FLUSH TABLES " + ", ".join(map(quote_name, names)))
         return list(map(_Filled, table_digests(connection, self._data, order.database, order.table, names)))
-
-    def _load(self, connection: Connection, order: BuildOrder) -> None:
-        """Make the tables of an order by statements that load them: what is merged, or text."""
-        for build in order.builds:
-            connection.execute(build.create)
-            if build.merged:
-                copy_rows(connection, order, build.name, kept_rows(build))
-            with loading(connection, order, has_order=False):
-                load_data(connection, self._data, order.database, order.table, build)
 
     def _with_slices(self, order: BuildOrder, build: TableBuild) -> TableBuild:
         """The build with what it takes of the data files of the tables that it merges as slices."""

@@ -56,18 +56,15 @@ def kept_rows(build: TableBuild) -> list[str]:
 
 def copy_rows(connection: Connection, order: BuildOrder, name: str, sources: list[str]) -> None:
     """Fill an empty table with the rows of others, in its engine's fastest way."""
-    with loading(connection, order, has_order=True):
+    with _loading(connection, order):
         for source in sources:
             connection.execute(f"INSERT INTO {quote_name(name)} SELECT * FROM {source}{_sorted(order)}")
 
 
 @contextmanager
-def loading(connection: Connection, order: BuildOrder, *, has_order: bool) -> Iterator[None]:
-    """A session that loads a table of an order as a whole; keys that may not repeat are checked all the same.
-
-    ``has_order``: rows come in the order of the primary key.
-    """
-    settings = _settings(order.engine, order.table, has_order)
+def _loading(connection: Connection, order: BuildOrder) -> Iterator[None]:
+    """A session that loads a table of an order as a whole; keys that may not repeat are checked all the same."""
+    settings = _settings(order.engine, order.table)
     for name, value in settings.items():
         connection.execute(f"SET SESSION {name} = {value}")
     try:
@@ -77,11 +74,11 @@ def loading(connection: Connection, order: BuildOrder, *, has_order: bool) -> It
             connection.execute(f"SET SESSION {name} = {1 - value}")
 
 
-def _settings(engine: str, table: Table, has_order: bool) -> dict[str, int]:
+def _settings(engine: str, table: Table) -> dict[str, int]:
     if engine == "InnoDB":  # a table that was empty is checked when its indexes are sorted
         return {"unique_checks": 0, "foreign_key_checks": 0}
     if engine == "MyRocks":  # its way for sorted rows checks primary keys only
-        is_bulk = has_order and not any(key.is_unique for key in table.keys)
+        is_bulk = not any(key.is_unique for key in table.keys)
         return {"rocksdb_bulk_load" if is_bulk else "rocksdb_commit_in_the_middle": 1}
     return {}
 
