@@ -93,8 +93,8 @@ def _ratio_axis(axes: Axes, limit: float, is_wide: bool) -> None:
     )
 
 
-LABEL_LETTERS = 46
-"""Of a cell's label on the wide picture."""
+LEAST_LABELS, MOST_LABELS = 300.0, 480.0
+"""Width for the cells' labels on the wide picture, beside many classes and beside few."""
 LEAST_COLUMN = 74
 """Width of a column that holds its medians."""
 HEAD_SIZES = (9.5, 8.5, 7.5)
@@ -109,7 +109,9 @@ def cells_figure(cells: Sequence[CellResult], classes: Sequence[ClassResult]) ->
 def _cells(cells: Sequence[CellResult], classes: Sequence[ClassResult], width: int) -> Figure:
     is_wide = width == WIDE
     row, size = (24, 9.5) if is_wide else (20, 8)
-    left = min(300.0, 14 + 6.1 * max(len(cell.label) + 4 for cell in cells)) if is_wide else 44.0
+    labels = [f"{cell.number}: {cell.label}" if is_wide else f"{cell.number}" for cell in cells]
+    room = max(LEAST_LABELS, min(MOST_LABELS, width - 1.2 * LEAST_COLUMN * len(classes)))
+    left = min(room, 14 + max(text_width(label, size) for label in labels)) if is_wide else 44.0
     column = (width - left - 4) / len(classes)
     heads, head_size = _heads(classes, column if is_wide else 0.0)
     above = _room_above(heads, head_size or size, is_flat=head_size > 0)
@@ -123,9 +125,9 @@ def _cells(cells: Sequence[CellResult], classes: Sequence[ClassResult], width: i
     for place, head in enumerate(heads):
         axes.text(place + 0.5, -0.2, head, color=MUTED, fontsize=head_size or size, clip_on=False,
                   rotation=0 if head_size else 90, ha="center", va="bottom")  # fmt: skip
-    for number, cell in enumerate(cells):
-        label = _cut(f"{cell.number}: {cell.label}") if is_wide else f"{cell.number}"
-        axes.text(-6 / (width - left - 4) * len(classes), number + 0.5, label, color=INK, fontsize=size, ha="right",
+    for number, (cell, label) in enumerate(zip(cells, labels, strict=True)):
+        words = _cut(label, left - 12, size)
+        axes.text(-6 / (width - left - 4) * len(classes), number + 0.5, words, color=INK, fontsize=size, ha="right",
                   va="center", clip_on=False)  # fmt: skip
         for place, one in enumerate(classes):
             has_room = is_wide and column >= LEAST_COLUMN
@@ -151,9 +153,11 @@ def _room_above(heads: Sequence[str], size: float, *, is_flat: bool) -> float:
     return max(128.0, 14 + max(text_width(head, size) for head in heads))
 
 
-def _cut(label: str) -> str:
+def _cut(label: str, room: float, size: float) -> str:
     """A label as far as there is room; the number before it tells the cells apart."""
-    return label if len(label) <= LABEL_LETTERS else f"{label[: LABEL_LETTERS - 1]}…"
+    if text_width(label, size) <= room:
+        return label
+    return next(cut for end in range(len(label), -1, -1) if text_width(cut := f"{label[:end]}…", size) <= room)
 
 
 def _tile(

@@ -71,6 +71,16 @@ def test_long_names_of_classes_are_read_whole(tmp_path: Path) -> None:
     assert "1 s" in [one.text for one in svg_texts(cells.wide)]
 
 
+def test_cells_beside_few_classes_are_named_whole(tmp_path: Path) -> None:
+    """Settings have long names: one that ends in dots does not say which cell it is."""
+    sizes = "set.innodb_buffer_pool_size: [64M, 1G], set.key_buffer_size: [8M, 256M]"
+    file = written(tmp_path, f"factors: {{{sizes}, engine: [Aria, InnoDB, MyISAM]}}\ntrials: 3\n")
+    found = analyse(made_trials(file, {"LV": lambda _: 0.0}, noise=lambda: 0.0))
+    drawn = cells_figure(found.cells, found.classes)
+    assert unreadable(drawn.wide) == []
+    assert {f"{one.number}: {one.label}" for one in found.cells} <= {one.text for one in svg_texts(drawn.wide)}
+
+
 def test_what_classes_cost_servers_is_a_table(result: ExperimentResult, tmp_path: Path) -> None:
     """With the cell's label; an experiment without such numbers has no table."""
     one = CellServer(
