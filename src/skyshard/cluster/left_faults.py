@@ -2,7 +2,7 @@
 
 Rules: a fault is written down before it is had, and removed when it is undone; so what a killed benchmark leaves is
 known to the next command, and ``skyshard cluster start`` takes it back. A damaged file that somebody has made anew
-since is left as it is.
+since is left as it is, and nothing comes back of a table or a node that was removed since.
 
     faults/<process>-<event>.json   what is on
     faults/<process>-<event>/       copies of the files that it damaged
@@ -21,7 +21,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skyshard.basics.errors import ClusterError, UserError, words_of
-from skyshard.cluster.cluster import Cluster
+from skyshard.cluster.cluster import CZAR_NAME, MONO_NAME, Cluster
 from skyshard.cluster.cluster_folder import private_folder
 from skyshard.cluster.run_servers import Report
 from skyshard.db.connection import Account, connect
@@ -128,8 +128,13 @@ def _read(file: Path) -> KeptFault:
 def thaw_left(cluster: Cluster) -> None:
     """Let frozen servers go on, before anything asks them."""
     for fault in left_faults(cluster.folder):
-        if fault.do == "stop" and not fault.undo:
+        if fault.do == "stop" and not fault.undo and not _is_gone(cluster, fault):
             cluster.thaw_server(fault.node)
+
+
+def _is_gone(cluster: Cluster, fault: KeptFault) -> bool:
+    """Its node was removed since."""
+    return bool(fault.node) and fault.node not in (CZAR_NAME, MONO_NAME, *cluster.node_names)
 
 
 def take_back_left(cluster: Cluster, report: Report) -> None:
@@ -153,6 +158,8 @@ def take_back(cluster: Cluster, fault: KeptFault) -> None:
     """
     if fault.undo:
         run_command(fault.undo, cluster, fault)
+    elif _is_gone(cluster, fault):
+        pass  # the fault went with it
     elif fault.do == "stop":
         cluster.thaw_server(fault.node)
     elif fault.do == "kill":
@@ -167,12 +174,18 @@ def take_back(cluster: Cluster, fault: KeptFault) -> None:
 
 def _bring_back_files(cluster: Cluster, fault: KeptFault) -> None:
     for one in fault.files:
-        path, copied = Path(one.path), cluster.folder / FOLDER / fault.key / one.copied_to
-        if copied.exists() and digest_of(path) == one.damaged:
-            with new_file(path) as draft:
-                shutil.copy2(copied, draft)
+        bring_back(one, cluster.folder / FOLDER / fault.key / one.copied_to)
     with connect(cluster.endpoint(fault.node), Account.ADMIN) as connection:
         connection.execute("FLUSH TABLES")
+
+
+def bring_back(file: DamagedFile, copied: Path) -> None:
+    """Give a file the content from before, where it is as it was damaged, and of a table that is still there."""
+    path = Path(file.path)
+    is_there = path.with_suffix(".frm").exists()  # else it was moved, merged or dropped
+    if is_there and copied.exists() and digest_of(path) == file.damaged:
+        with new_file(path) as draft:
+            shutil.copy2(copied, draft)
 
 
 def digest_of(path: Path) -> str:

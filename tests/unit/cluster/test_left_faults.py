@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from skyshard.basics.errors import ClusterError, UserError
+from skyshard.cluster.cluster_folder import ClusterRecord
 from skyshard.cluster.left_faults import (
     FOLDER,
+    DamagedFile,
+    bring_back,
+    digest_of,
     forget,
     has_faults,
     keep,
@@ -18,6 +22,8 @@ from skyshard.cluster.left_faults import (
     new_fault,
     run_command,
     take_back,
+    take_back_left,
+    thaw_left,
 )
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.host.processes import began, host_id
@@ -70,6 +76,41 @@ def test_a_fault_that_cannot_be_undone_stays_written_down(tmp_path: Path) -> Non
         take_back(cluster, fault)
     assert has_faults(tmp_path)
     forget(cluster, fault)
+
+
+@pytest.mark.parametrize("do", ["kill", "stop", "clock", "corrupt"])
+def test_a_fault_of_a_node_that_was_removed_since_is_forgotten(tmp_path: Path, do: str) -> None:
+    """The cluster starts all the same: nothing is done to the node."""
+    ClusterRecord(version=1, nodes=3, created="2026", sockets=tmp_path / "sockets").without("node2").write(tmp_path)
+    cluster = PrivateCluster(tmp_path)
+    keep(cluster, new_fault("s", 1, do, "node2").model_copy(update={"owner": ended_owner()}))
+    said: list[str] = []
+    thaw_left(cluster)
+    take_back_left(cluster, said.append)
+    assert len(said) == 1
+    assert not has_faults(tmp_path)
+
+
+@pytest.mark.parametrize("damaged", [b"", b"torn"])
+def test_a_file_comes_back_only_of_a_table_that_is_there(tmp_path: Path, damaged: bytes) -> None:
+    """One that was moved, merged or dropped since leaves nothing, nor fails where its database is gone."""
+    copied, data = tmp_path / "copied", tmp_path / "database" / "Object_100.MYD"
+    copied.write_bytes(b"rows")
+    data.parent.mkdir()
+    if damaged:
+        data.write_bytes(damaged)
+    file = DamagedFile(path=str(data), copied_to=copied.name, damaged=digest_of(data))
+    data.unlink(missing_ok=True)
+    bring_back(file, copied)
+    assert list(data.parent.iterdir()) == []
+    data.parent.rmdir()
+    bring_back(file, copied)
+    data.parent.mkdir()
+    data.with_suffix(".frm").touch()
+    if damaged:
+        data.write_bytes(damaged)
+    bring_back(file, copied)
+    assert data.read_bytes() == b"rows"
 
 
 def test_a_command_of_many_lines_is_named_in_one(tmp_path: Path) -> None:
