@@ -113,6 +113,28 @@ def test_another_target_is_refused(testbed: Testbed, writer: TileWriter) -> None
         testbed.apdb.publish("night", "ppdb")
 
 
+def test_the_target_is_the_same_database_whatever_it_is_called(testbed: Testbed, writer: TileWriter) -> None:
+    """Renamed it is gone on with under its new name; another one that has the old name by then is not taken for it."""
+    store(writer, 1, NIGHT)
+    testbed.apdb.publish("night", "first", is_all=True)
+    testbed.rename("first", "ppdb")
+    store(writer, 2, NIGHT + CHUNK)
+    with pytest.raises(UserError, match="published into 'ppdb' already; say --into ppdb"):
+        testbed.apdb.publish("night", "first", is_all=True)
+    testbed.apdb.publish("night", "ppdb", is_all=True)
+    counted = "SELECT visit, COUNT(*) FROM DiaSource GROUP BY visit"
+    assert ask(testbed, counted) == [(1, 4), (2, 4)]
+    testbed.drop("ppdb")
+    other = TileWriter(testbed.apdb.create("other", Layout.model_validate(LAYOUT)))
+    store(other, 7, NIGHT)
+    testbed.apdb.publish("other", "ppdb", is_all=True)
+    testbed.drop("other")
+    store(writer, 3, NIGHT + 2 * CHUNK)
+    with pytest.raises(UserError, match="'ppdb' is gone, with the rows of 2 stores"):
+        testbed.apdb.publish("night", "ppdb", is_all=True)
+    assert ask(testbed, counted) == [(7, 4)]
+
+
 def test_a_killed_publication_is_gone_on_with(testbed: Testbed, writer: TileWriter, tmp_path: Path) -> None:
     """kill -9 at drawn moments: no row is lost, none comes twice."""
     for visit in range(1, 7):

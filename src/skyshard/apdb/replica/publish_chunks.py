@@ -29,12 +29,14 @@ from skyshard.apdb.replica.replica_chunks import (
 )
 from skyshard.basics.errors import UserError
 from skyshard.db.connection import Account, Connection, connect
+from skyshard.host.atomic_files import write_atomically
 from skyshard.registry.stored.lifecycle import TransactionState
 
 Ingest = Callable[[Path, str], None]
 """Ingests a mapping into a database, by its name."""
 FOLDER = "replica-chunks"
-_TARGET = "into"
+_TARGET, _STORED = "into", "stored"
+"""Files: what people called the published database, and its stored name once it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,7 @@ def publish_chunks(
         database.registry.exclusive(f"publication of {database.database}"),
         closing(connect(database.ledger, Account.WRITER, database.database)) as ledger,
     ):
-        _require_target(folder, into)
-        _require_there(database, into, ledger)
+        _require_target(database, folder, into, ledger)
         done = []
         waiting = read_tagged(ledger)
         waiting += next_chunks(*read_waiting(ledger), at_once, is_all=is_all)
@@ -88,24 +89,38 @@ def publish_chunks(
     return done
 
 
-def _require_target(folder: Path, into: str) -> None:
-    """A database is published into one other."""
+def _require_target(database: MutableDatabase, folder: Path, into: str, ledger: Connection) -> None:
+    """A database is published into one other, whatever that is called by now. What was published is not published
+    again: where it was dropped, what comes would not be everything, nor is it for another database of that name."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _TARGET
-    known = path.read_text(encoding="utf-8") if path.exists() else into
+    names = database.registry.published.names()
+    stored, known = _kept(folder / _STORED), _kept(folder / _TARGET) or into
+    done = int(ledger.value("SELECT COUNT(*) FROM TileStores WHERE is_published"))
+    is_there = stored in names.published_stored
+    if is_there:
+        known = names.shown(stored)
     if known != into:
         raise UserError(f"it is published into '{known}' already", remedy=f"say --into {known}")
-    path.write_text(into, encoding="utf-8")
-
-
-def _require_there(database: MutableDatabase, into: str, ledger: Connection) -> None:
-    """What was published is not published again: where it was dropped, what comes would not be everything."""
-    done = int(ledger.value("SELECT COUNT(*) FROM TileStores WHERE is_published"))
-    if done and not database.registry.published.names().find(into):
+    if done and not is_there and (stored or not names.find(into)):
         raise UserError(
             f"'{into}' is gone, with the rows of {done} stores that were published into it",
             remedy=f"restore it, or begin with another database than '{database.shown}'",
         )
+    write_atomically(folder / _TARGET, into)
+    if not is_there:
+        (folder / _STORED).unlink(missing_ok=True)
+        _keep_stored(database, folder, into)
+
+
+def _keep_stored(database: MutableDatabase, folder: Path, into: str) -> None:
+    """Write down which database has the rows, once it is there."""
+    names = database.registry.published.names()
+    if not (folder / _STORED).exists() and names.find(into) in names.published_stored:
+        write_atomically(folder / _STORED, names.find(into))
+
+
+def _kept(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def _publish(
@@ -118,6 +133,7 @@ def _publish(
         rows = export_chunk(database, chunk, place, into)
         if rows:
             ingest(place / MAPPING, into)
+    _keep_stored(database, folder, into)
     set_published(ledger, chunk)
     shutil.rmtree(place, ignore_errors=True)
     newest = float(ledger.value("SELECT MAX(time) FROM TileStores"))
