@@ -301,9 +301,8 @@ class BothWays:
             return [f"the server says {error}", *(self.difference(f"SELECT {one} FROM Ends") for one, _, _ in made)]
         wrong = []
         for at, (text, _, got) in enumerate(made):
-            alike = (
-                got.schema.types[0] == want.schema.types[at]
-                and got.column(0).to_pylist() == want.column(at).to_pylist()
+            alike = got.schema.types[0] == want.schema.types[at] and repr(got.column(0).to_pylist()) == repr(
+                want.column(at).to_pylist()
             )
             self.counts["alike"] += alike
             wrong += [] if alike else [f"{got.column(0).to_pylist()} instead of {want.column(at).to_pylist()}: {text}"]

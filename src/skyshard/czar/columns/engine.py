@@ -280,7 +280,7 @@ def _database() -> Any:
 
 
 def in_types(found: pa.Table, names: Sequence[str], types: Sequence[pa.DataType]) -> pa.Table:
-    """A result with the types that MariaDB declares for its columns.
+    """A result with the types that MariaDB declares for its columns, without -0.
 
     Raises:
         NotByColumns: a value does not fit, or is of another kind than MariaDB's.
@@ -310,4 +310,4 @@ def _floating(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
         raise NotByColumns(f"columns: a value of type {values.type} where MariaDB has one of type {kind}")
     if not pc.all(pc.is_finite(made), skip_nulls=True).as_py() and made.null_count < len(made):
         raise NotByColumns("columns: a number beyond DOUBLE")
-    return made
+    return pc.add(made, pa.scalar(0, made.type))  # -0 becomes 0, as wherever MariaDB stores a number

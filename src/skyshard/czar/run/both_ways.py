@@ -1,7 +1,7 @@
 """Holds what columns answer against what rows answer: a check that may stay on (``SKYSHARD_BOTH=1``).
 
-Rules: exact values are equal; DOUBLEs that were summed may differ as two servers' do. Where equal rows compete for the
-last places below a LIMIT, either choice is right.
+Rules: exact values are equal, the sign of a zero too; DOUBLEs that were summed may differ as two servers' do. Where
+equal rows compete for the last places below a LIMIT, either choice is right.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def difference(one: pa.Table, other: pa.Table, *, is_limited: bool = False, is_e
     if is_limited:
         return ""
     for row, expected in zip(_sorted(one), _sorted(other), strict=True):
-        if not (row == expected if is_exact else all(map(_same, row, expected))):
+        if not all(_same(value, wanted, is_exact) for value, wanted in zip(row, expected, strict=True)):
             return f"{row} instead of {expected}"
     return ""
 
@@ -61,7 +61,9 @@ def _sorted(table: pa.Table) -> list[tuple[Any, ...]]:
     return sorted(rows, key=lambda row: [(row[at] is None, 0 if row[at] is None else row[at]) for at in places])
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)
-    return bool(one == other)
+def _same(one: Any, other: Any, is_exact: bool) -> bool:
+    if not (isinstance(one, float) and isinstance(other, float)):
+        return bool(one == other)
+    if one == other:
+        return math.copysign(1, one) == math.copysign(1, other)
+    return not is_exact and math.isclose(one, other, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)

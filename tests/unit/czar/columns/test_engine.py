@@ -13,7 +13,7 @@ import pytest
 
 from skyshard.czar.columns import engine
 from skyshard.czar.columns.column_way import ColumnWay, TableColumns
-from skyshard.czar.columns.engine import KEPT_SESSIONS, Calls, _Kept, _Session, compute
+from skyshard.czar.columns.engine import KEPT_SESSIONS, Calls, _Kept, _Session, compute, in_types
 from skyshard.czar.columns.not_by_columns import NotByColumns
 
 TOTAL = ColumnWay(
@@ -77,6 +77,15 @@ def test_one_row_has_the_types_that_the_engine_declares() -> None:
         prepared = ColumnWay(way.tables, text, is_condensed=True)
         assert compute(prepared, {0: table}, Calls()).equals(compute(as_rows, {0: table}, Calls()))
     assert compute(way, {0: table}, Calls()).schema.types[:3] == [pa.int64(), pa.decimal128(38, 0), pa.float64()]
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])
+def test_no_zero_of_a_result_has_a_sign(kind: pa.DataType) -> None:
+    """-x of 0 is -0, which MariaDB stores as 0; NULL stays NULL."""
+    way = ColumnWay((TableColumns(0, ("x",)),), 'SELECT -t0."x" AS a0 FROM t0')
+    found = compute(way, {0: pa.table({"x": pa.array([0.0, 1.0, None], kind)})}, Calls())
+    assert str(found.column("a0").to_pylist()) == "[-0.0, -1.0, None]"
+    assert str(in_types(found, ["a0"], [kind]).column("a0").to_pylist()) == "[0.0, -1.0, None]"
 
 
 def test_a_check_sees_the_rows_of_its_own_call() -> None:

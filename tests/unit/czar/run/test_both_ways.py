@@ -49,6 +49,13 @@ def test_sums_may_differ_in_their_last_digits() -> None:
     assert difference(table((1, 1.0)), table((1, 1.0 + 1e-7)))
 
 
+def test_a_zero_with_a_sign_is_another_number() -> None:
+    """MariaDB stores none: it would be seen as -0.0 in an answer."""
+    for is_exact in (False, True):
+        assert difference(table((1, -0.0)), table((1, 0.0)), is_exact=is_exact)
+        assert difference(table((1, 0.0)), table((1, 0.0)), is_exact=is_exact) == ""
+
+
 def test_any_rows_of_a_limit_will_do() -> None:
     """As many, and of the same types."""
     assert difference(table((1, 1.0)), table((2, 5.0)), is_limited=True) == ""
