@@ -19,7 +19,7 @@ import skyshard.releases
 import skyshard.replicate
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.lazy import locked_property, made_of
-from skyshard.cluster.cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
+from skyshard.cluster.cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, PUBLICATION_FOLDER, Cluster
 from skyshard.cluster.folder_mark import MarkCheck
 from skyshard.cluster.node import Node
 from skyshard.czar.run.doubts import Doubt
@@ -231,7 +231,7 @@ class Wiring:
             self.site(drained=True),
             has_copy=lambda database: copies.database(database).is_dir(),
             oracle=self._oracle_awake,
-            exchange=self.cluster.folder / "exchange",
+            passed_through=(self.cluster.folder / "exchange", self.cluster.folder / PUBLICATION_FOLDER),
         )
 
     @contextmanager

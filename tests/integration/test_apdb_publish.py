@@ -128,7 +128,9 @@ def test_the_target_is_the_same_database_whatever_it_is_called(testbed: Testbed,
     other = TileWriter(testbed.apdb.create("other", Layout.model_validate(LAYOUT)))
     store(other, 7, NIGHT)
     testbed.apdb.publish("other", "ppdb", is_all=True)
+    assert any("replica-chunks" in str(path) for path in testbed.cluster.folder.rglob(other.database.database))
     testbed.drop("other")
+    assert not any("replica-chunks" in str(path) for path in testbed.cluster.folder.rglob(other.database.database))
     store(writer, 3, NIGHT + 2 * CHUNK)
     with pytest.raises(UserError, match="'ppdb' is gone, with the rows of 2 stores"):
         testbed.apdb.publish("night", "ppdb", is_all=True)

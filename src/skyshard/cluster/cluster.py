@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CZAR_NAME = "czar"
 MONO_NAME = "mono"
 LOG_FOLDER = "log"
+PUBLICATION_FOLDER = "replica-chunks"
+"""Of rows that leave a mutable database for its published copy."""
 _KINDS = {
     False: ("skyshard.cluster.private_cluster", "PrivateCluster"),
     True: ("skyshard.cluster.named_cluster", "NamedCluster"),

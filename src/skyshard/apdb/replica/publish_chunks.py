@@ -28,13 +28,13 @@ from skyshard.apdb.replica.replica_chunks import (
     tag,
 )
 from skyshard.basics.errors import UserError
+from skyshard.cluster.cluster import PUBLICATION_FOLDER
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.host.atomic_files import write_atomically
 from skyshard.registry.stored.lifecycle import TransactionState
 
 Ingest = Callable[[Path, str], None]
 """Ingests a mapping into a database, by its name."""
-FOLDER = "replica-chunks"
 _TARGET, _STORED = "into", "stored"
 """Files: what people called the published database, and its stored name once it is there."""
 
@@ -73,7 +73,7 @@ def publish_chunks(
         UserError: an earlier run published into another database.
         ClusterError: a node does not answer, or another process publishes; run it again to go on.
     """
-    folder = database.cluster.folder_for(FOLDER) / database.database
+    folder = database.cluster.folder_for(PUBLICATION_FOLDER) / database.database
     with (
         database.registry.exclusive(f"publication of {database.database}"),
         closing(connect(database.ledger, Account.WRITER, database.database)) as ledger,

@@ -30,8 +30,9 @@ class LifePlace:
     """True where the oracle's server has files of a database, whether it runs or not."""
     oracle: Callable[[], AbstractContextManager[Handle[NodeLoader]]]
     """The oracle's loader; its server runs inside."""
-    exchange: Path
-    """The folder through which rows are copied to the oracle."""
+    passed_through: tuple[Path, ...]
+    """Folders in which each database has one of its stored name: of rows on their way to the oracle, and out of a
+    mutable database to its published copy."""
 
 
 def remove_database(place: LifePlace, database: str) -> None:
@@ -47,7 +48,7 @@ def remove_database(place: LifePlace, database: str) -> None:
         _drop_index_tables(site, database, directors)
         if place.has_copy(database):
             _drop_copy(place, database)
-        for folder in (*site.folders.of_database(database), place.exchange / database):
+        for folder in (*site.folders.of_database(database), *(one / database for one in place.passed_through)):
             shutil.rmtree(folder, ignore_errors=True)
         site.clear_staging(database)
 
