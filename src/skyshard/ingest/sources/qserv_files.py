@@ -76,15 +76,19 @@ def mark_byte(text: str) -> bytes:
 
 
 def loaded_dialect(
-    quote: str, escape: str, null: str = "\\N", *, header_lines: int = 0, charset: Given = "latin1"
+    quote: str, escape: str, null: str = "", *, header_lines: int = 0, charset: Given = "latin1"
 ) -> Dialect:
-    """A dialect by the words of Qserv's files, all but the separator: what LOAD DATA makes of it."""
+    """A dialect by the words of Qserv's files, all but the separator: what LOAD DATA makes of it.
+
+    Where no text is said to mean NULL, it is N behind the escape; a dialect without one has the usual backslash.
+    """
     marks = mark_byte(quote), mark_byte(escape)
-    if marks[0] == marks[1]:  # LOAD DATA knows no escapes then, only doubled quotes
+    is_one = bool(marks[0]) and marks[0] == marks[1]
+    if is_one:  # LOAD DATA knows no escapes then, only doubled quotes
         marks = marks[0], b""
     return Dialect(
-        quote=marks[0], escape=marks[1], null=null.encode("latin1"), header_lines=header_lines, charset=charset,
-        null_word=bool(marks[0]),
+        quote=marks[0], escape=marks[1], null=null.encode("latin1") or (marks[1] or b"\\") + b"N",
+        header_lines=header_lines, charset=charset, null_word=bool(marks[0]), pairs_anywhere=is_one,
     )  # fmt: skip
 
 

@@ -157,7 +157,7 @@ def _dialect(config: TableConfig, declared: Table, table: Table, flag: str, file
         widths[len(table.columns) - 1] = None
     quote = config.ingest.get("fields_enclosed_by", "" if config.csv("no-quote") else config.csv("quote"))
     escape = config.ingest.get("fields_escaped_by", config.csv("escape"))
-    dialect = loaded_dialect(quote or "", "\\" if escape is None else escape, str(config.csv("null") or "\\N"))
+    dialect = loaded_dialect(quote or "", "\\" if escape is None else escape, str(config.csv("null") or ""))
     separator, width = separator_of(file, marked, [count for count in widths if count], dialect)
     dialect = replace(dialect, separator=separator)
     return dialect, _fields(listed, width, declared, table, flag)

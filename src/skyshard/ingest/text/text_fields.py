@@ -34,7 +34,8 @@ class Dialect:
 
     ``charset`` is what the bytes are; a column stores them in its own. With ``null_word`` the bare
     word NULL is NULL too, as LOAD DATA has it where fields may be quoted. ``line_end`` is what every line of the file
-    ends in; empty: in LF or CR LF, each for itself, as only a quoted field can end in a CR of its own.
+    ends in; empty: in LF or CR LF, each for itself, as only a quoted field can end in a CR of its own. With
+    ``pairs_anywhere`` two quotes are one in fields that are not quoted, too: LOAD DATA where the escape is the quote.
     """
 
     separator: bytes = b"\t"
@@ -45,6 +46,7 @@ class Dialect:
     charset: Given = "latin1"
     null_word: bool = False
     line_end: bytes = b""
+    pairs_anywhere: bool = False
 
     @property
     def null_texts(self) -> tuple[bytes, ...]:
@@ -223,6 +225,8 @@ def field_texts(data: Bytes, starts: Index, ends: Index, dialect: Dialect) -> pa
         body[dropped + 1] = _UNESCAPED[body[dropped + 1]]
     if is_quoted is not None and is_quoted.any():
         dropped = np.union1d(dropped, _doubled(body, dialect.quote[0], dropped + 1, offsets, is_quoted))
+    if is_quoted is not None and dialect.pairs_anywhere:
+        dropped = np.union1d(dropped, _pairs(body, dialect.quote[0], offsets, ~is_quoted))
     if len(dropped):
         keep = np.ones(len(body), bool)
         keep[dropped] = False
@@ -261,3 +265,15 @@ def _doubled(body: Bytes, quote: int, escaped: Index, offsets: Index, is_quoted:
     where = np.flatnonzero(is_quote)
     field = np.searchsorted(offsets, where, side="right") - 1
     return where[is_quoted[field]][::2]
+
+
+def _pairs(body: Bytes, quote: int, offsets: Index, is_asked: Flags) -> Index:
+    """Offsets of every second one of quotes next to each other, in the fields that are asked for."""
+    where = np.flatnonzero(body == quote)
+    field = np.searchsorted(offsets, where, side="right") - 1
+    where, field = where[is_asked[field]], field[is_asked[field]]
+    if not len(where):
+        return where
+    is_first = np.concatenate([[True], (np.diff(where) > 1) | (np.diff(field) > 0)])
+    place = np.arange(len(where))
+    return where[(place - np.maximum.accumulate(np.where(is_first, place, 0))) & 1 == 1]
