@@ -276,4 +276,5 @@ def _pairs(body: Bytes, quote: int, offsets: Index, is_asked: Flags) -> Index:
         return where
     is_first = np.concatenate([[True], (np.diff(where) > 1) | (np.diff(field) > 0)])
     place = np.arange(len(where))
-    return where[(place - np.maximum.accumulate(np.where(is_first, place, 0))) & 1 == 1]
+    is_second: Flags = (place - np.maximum.accumulate(np.where(is_first, place, 0))) % 2 == 1
+    return where[is_second]
