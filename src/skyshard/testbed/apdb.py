@@ -28,13 +28,13 @@ class Apdb:
         """Make one, or go on with making it.
 
         Args:
-            layout: a mutable one; the one that ships (``ingest/layouts/apdb-85-12.yaml``) if None.
+            layout: a mutable one; the one that ships (``ingest/layouts/apdb-85-48.yaml``) if None.
 
         Raises:
             UserError: the name is taken, the layout is no mutable one, or a node lacks the engine or the account.
             ClusterError: a node does not answer; run it again to go on.
         """
-        chosen = layout or read_layout(data_file("ingest", "layouts", "apdb-85-12.yaml"))
+        chosen = layout or read_layout(data_file("ingest", "layouts", "apdb-85-48.yaml"))
         return create_mutable(self._wiring.cluster, self._wiring.registry, name, chosen)
 
     def open(self, name: str) -> MutableDatabase:

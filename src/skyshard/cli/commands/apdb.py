@@ -24,7 +24,7 @@ def create(
     database: Database,
     layout: Annotated[
         Path | None,
-        typer.Option(help="A layout with `mutable: true`; apdb-85-12 if none is given.", show_default=False),
+        typer.Option(help="A layout with `mutable: true`; apdb-85-48 if none is given.", show_default=False),
     ] = None,
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,

@@ -209,7 +209,7 @@ def store_settings_of(cell: Cell) -> dict[str, str]:
 
 def layout_of(cell: Cell) -> Layout:
     """The layout of a cell's tables on the nodes of a cluster."""
-    shipped = read_layout(data_file("ingest", "layouts", "apdb-85-12.yaml"))
+    shipped = read_layout(data_file("ingest", "layouts", "apdb-85-48.yaml"))
     chosen = {name: cell.all[name] for name in ("engine", "upsert") if name in cell.all}
     return Layout.model_validate({**shipped.model_dump(), **chosen})
 
