@@ -15,6 +15,7 @@ from skyshard.apdb.model import Tile, TileRows, VisitId, VisitStore
 from skyshard.apdb.mutable.mutable_database import MutableDatabase, open_mutable
 from skyshard.apdb.stores.object_homes import square_around
 from skyshard.apdb.stores.open_store import open_store
+from skyshard.apdb.stores.tile_ledger import Entry, TileLedger
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import read_layout
 from skyshard.cluster.cluster import CZAR_NAME
@@ -135,6 +136,30 @@ def test_of_two_tiles_that_bring_one_object_to_two_nodes_the_later_gives_way(
         assert [type(one) for one in errors] == [UserError]
         assert "more than 5 arcsec away" in str(errors[0])
     assert newest(testbed) == [2]
+
+
+def test_of_an_object_whose_unseen_version_is_outside_of_a_region_the_one_before_is_read(
+    testbed: Testbed, database: MutableDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the other way round: nothing is read of it where only the unseen version is."""
+
+    def stopped(self: TileLedger, entry: Entry, time: float) -> None:
+        raise InterruptedError
+
+    ra, dec = 12.0, 3.0
+    here, away = (square_around(where, dec, ARCSEC) for where in (ra, ra + 4 * ARCSEC))
+    name = f"cluster:{DATABASE}"
+    with closing(open_store(name, cluster=testbed.cluster)) as store, closing(store.open_session()) as session:
+        session.store(tile_at(1, ra, dec))
+        with monkeypatch.context() as patched:
+            patched.setattr(TileLedger, "finish", stopped)
+            with pytest.raises(InterruptedError):
+                session.store(tile_at(2, ra + 4 * ARCSEC, dec))
+        assert session.read_objects(here).rows["nDiaSources"].to_pylist() == [1]
+        assert session.read_objects(away).rows.num_rows == 0
+        session.store(tile_at(2, ra + 4 * ARCSEC, dec))
+        assert session.read_objects(here).rows.num_rows == 0
+        assert session.read_objects(away).rows["nDiaSources"].to_pylist() == [2]
 
 
 def test_stores_over_several_nodes_take_turns_before_they_lock_a_row(

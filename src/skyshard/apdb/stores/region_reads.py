@@ -116,7 +116,8 @@ def wanted_history(
 
 
 @lru_cache(_REMEMBERED)
-def _box_around(region: Polygon) -> Box:
+def box_around(region: Polygon) -> Box:
+    """The box that a region is within."""
     return region.bounds()
 
 
@@ -127,7 +128,7 @@ def read_wanted(server: SqlServer, wanted: Wanted, begun: float) -> Reading:
     there is neither copied nor decoded.
     """
     fetched = wanted.fetched
-    near = (within_box(server.dialect, _box_around(wanted.region)), *wanted.conditions)
+    near = (within_box(server.dialect, box_around(wanted.region)), *wanted.conditions)
     sql = select_rows(server.dialect, wanted.table, fetched.names, wanted.cells, near)
     made = time.perf_counter() - begun
     rows, spent = server.fetch(sql, fetched)

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from skyshard.apdb.model import Operation, Reading
 from skyshard.apdb.stores.gone_objects import still_there
-from skyshard.apdb.stores.region_reads import StoreShape, Wanted, read_wanted
+from skyshard.apdb.stores.region_reads import StoreShape, Wanted, box_around, read_wanted
 from skyshard.apdb.stores.sky_cells import CellRange
-from skyshard.apdb.stores.sql_dialect import among, select_rows
+from skyshard.apdb.stores.sql_dialect import among, select_rows, within_box
 from skyshard.apdb.stores.sql_server import SqlServer
 from skyshard.apdb.stores.stored_tables import CHUNK, STORED_BY, SUB_CHUNK
 from skyshard.apdb.stores.versions import hidden_rows, newest_versions
@@ -25,10 +25,15 @@ def read_history(server: SqlServer, shape: StoreShape, wanted: Wanted, visible: 
 
 
 def read_newest(server: SqlServer, shape: StoreShape, wanted: Wanted, visible: Visible) -> Reading:
-    """The newest visible version of each object; where DiaObjectLast has a hidden one, that before it."""
+    """The newest visible version of each object; where DiaObjectLast has a hidden one, that before it.
+
+    Hidden ones are fetched wherever they are in the cells: the version before may be nearer. Of the others the server
+    leaves out those outside of the box around the region.
+    """
     begun = time.perf_counter()
-    placed = wanted.table.schema
-    sql = select_rows(server.dialect, wanted.table, placed.names, wanted.cells, wanted.conditions)
+    placed, dialect = wanted.table.schema, server.dialect
+    near = f"({within_box(dialect, box_around(wanted.region))} OR {visible.otherwise(dialect.named(STORED_BY))})"
+    sql = select_rows(dialect, wanted.table, placed.names, wanted.cells, (near, *wanted.conditions))
     made = time.perf_counter() - begun
     rows, spent = server.fetch(sql, placed)
     decoded = time.perf_counter()

@@ -55,6 +55,15 @@ class Visible:
         but = f" AND {column} NOT IN ({', '.join(map(str, self.unfinished))})" if self.unfinished else ""
         return f"{column} <= {self.newest}{but}"
 
+    def otherwise(self, column: str) -> str:
+        """True of the rows for which :meth:`condition` is not.
+
+        >>> Visible(7, (3, 5)).otherwise("storedBy")
+        'storedBy > 7 OR storedBy IN (3, 5)'
+        """
+        these = f" OR {column} IN ({', '.join(map(str, self.unfinished))})" if self.unfinished else ""
+        return f"{column} > {self.newest}{these}"
+
 
 def own_tables(database: str) -> list[str]:
     """The statements that make these tables; no-ops where they are."""
