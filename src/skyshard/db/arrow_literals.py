@@ -1,9 +1,10 @@
-"""Arrow columns as the values of an INSERT, a column at a time: a twentieth of the time that rows take one by one."""
+"""Arrow columns as the values of an INSERT, a type at a time: a twentieth of the time that rows take one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,21 +20,43 @@ def batch_literals(rows: pa.Table | pa.RecordBatch, most_rows: int) -> Iterator[
     ["(1,0.5e0,'a'),(NULL,1e+99,_utf8mb4 X'6974277320ceb1')"]
     """
     for start in range(0, len(rows), most_rows):
-        columns = [_literals(column) for column in rows.slice(start, most_rows).columns]
-        joined = pc.binary_join_element_wise(*columns, ",")
-        yield f"({pc.binary_join(pa.ListArray.from_arrays([0, len(joined)], joined), '),(')[0].as_py()})"
+        yield _values(rows.slice(start, most_rows))
 
 
-def _literals(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """The values of a column as texts of SQL."""
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks)
+def _values(rows: pa.Table | pa.RecordBatch) -> str:
+    """All columns of one type are written in one piece: a tile has a dozen rows of a hundred columns."""
+    width, height = rows.num_columns, len(rows)
+    columns = [_whole(column) for column in rows.columns]
+    of_type: dict[pa.DataType, list[int]] = {}
+    for number, kind in enumerate(rows.schema.types):
+        of_type.setdefault(kind, []).append(number)
+    pieces = [_literals(pa.concat_arrays([columns[k] for k in some])) for some in of_type.values()]
+    texts = pc.fill_null(pa.concat_arrays(pieces), "NULL")
+    place = np.empty(width, np.int64)
+    place[[number for some in of_type.values() for number in some]] = np.arange(width)
+    by_row = (place * height + np.arange(height)[:, np.newaxis]).ravel()
+    lists = pa.ListArray.from_arrays(np.arange(0, width * height + 1, width, np.int32), texts.take(pa.array(by_row)))
+    joined = pc.binary_join(lists, ",")
+    return f"({pc.binary_join(pa.ListArray.from_arrays([0, height], joined), '),(')[0].as_py()})"
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    if isinstance(column, pa.Array):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def _literals(column: pa.Array) -> pa.Array:
+    """The values of a column as texts of SQL; NULL where there is none."""
     if pa.types.is_string(column.type):
-        return pc.fill_null(_quoted(column), "NULL")
+        return _quoted(column)
     text = pc.cast(column, pa.string())
+    if column.type == pa.float32():
+        read = pc.cast(pc.cast(text, pa.float64()), pa.float32(), safe=False)  # as a server does: it rounds twice
+        text = text if read.equals(column) else pc.cast(pc.cast(column, pa.float64()), pa.string())
     if pa.types.is_floating(column.type):  # without an exponent it would be a decimal number
         text = pc.if_else(pc.match_substring(text, "e"), text, pc.binary_join_element_wise(text, "e0", ""))
-    return pc.fill_null(text, "NULL")
+    return text
 
 
 def _quoted(column: pa.Array) -> pa.Array:

@@ -32,6 +32,18 @@ def test_every_value_arrives_as_it_is(rows: list[tuple[int | None, float | None,
     assert [row for part in parts for row in values_of(part)] == rows
 
 
+@given(st.lists(st.tuples(*(st.none() | st.floats(width=32, allow_nan=False, allow_infinity=False) for _ in "ab"))))
+def test_floats_of_four_bytes_are_read_back_through_doubles(rows: list[tuple[float | None, float | None]]) -> None:
+    """A server reads a double and rounds it; columns of other types between them stay where they are."""
+    a, b = (pa.array([row[i] for row in rows], pa.float32()) for i in (0, 1))
+    numbers = pa.array(range(len(rows)), pa.int16())
+    batch = pa.record_batch([numbers, a, numbers.cast(pa.float64()), b], names=["n", "a", "x", "b"])
+    read = [row for part in batch_literals(batch, 3) for row in values_of(part)]
+    assert [(row[0], row[2]) for row in read] == [(n, n) for n in range(len(rows))]
+    for place, column in ((1, a), (3, b)):
+        assert pa.array([row[place] for row in read], pa.float64()).cast(pa.float32(), safe=False).equals(column)
+
+
 def values_of(part: str) -> list[tuple[int | float | str | None, ...]]:
     """The rows of what follows VALUES, numbers to the last bit (SQLite reads some of the smallest only nearly so)."""
 
