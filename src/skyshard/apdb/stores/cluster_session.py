@@ -8,7 +8,7 @@ are not whole; where such a row is an object's newest version, it takes the vers
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -23,7 +23,7 @@ from skyshard.apdb.stores.region_reads import StoreShape, Wanted, wanted_history
 from skyshard.apdb.stores.shard_reads import read_history, read_newest
 from skyshard.apdb.stores.shards import Shards
 from skyshard.apdb.stores.sky_cells import CellRange, widened
-from skyshard.apdb.stores.sql_server import Deadlock, SqlServer, until_through
+from skyshard.apdb.stores.sql_server import Deadlock, NodeServer, SqlServer, until_through
 from skyshard.apdb.stores.store_settings import TRANSACTIONAL
 from skyshard.apdb.stores.tile_ledger import Entry, TileLedger
 from skyshard.apdb.stores.withdraw_store import withdraw
@@ -45,7 +45,7 @@ class ClusterSession:
         self._shards = shards
         self._shape = shape
         self._pool = pool
-        self._servers: dict[str, SqlServer] = {}
+        self._servers: dict[str, NodeServer] = {}
         self._ledger: TileLedger | None = None
 
     def holds(self, tile: VisitId) -> bool:
@@ -86,7 +86,7 @@ class ClusterSession:
                 self.close()
             raise
 
-    def _server(self, node: str) -> SqlServer:
+    def _server(self, node: str) -> NodeServer:
         if node not in self._servers:
             self._servers[node] = self._shards.open_server(node)
         return self._servers[node]
@@ -111,7 +111,8 @@ class ClusterSession:
                 readings = [read_node(*tasks[0])]
             else:
                 readings = self._all_done([self._pool.submit(read_node, *task) for task in tasks])
-        rows = pa.concat_tables([wanted.answered.empty_table(), *(one.rows for one in readings)])
+        found = [one.rows for one in readings if one.rows.num_rows] or [wanted.answered.empty_table()]
+        rows = found[0] if len(found) == 1 else pa.concat_tables(found)
         return Reading(rows, (_together(wanted, readings, asked, made - begun),))
 
     @staticmethod
@@ -154,7 +155,7 @@ class ClusterSession:
         return Receipt(False, (*operations, replace(made, server_s=ledger_s)))
 
     def _write(
-        self, ledger: TileLedger, entry: Entry, servers: dict[str, SqlServer], content: TileContent
+        self, ledger: TileLedger, entry: Entry, servers: Mapping[str, SqlServer], content: TileContent
     ) -> list[Operation]:
         try:
             with ledger.across_nodes() if len(servers) > 1 else nullcontext():

@@ -18,7 +18,7 @@ from skyshard.apdb.stores.gone_objects import purge_objects
 from skyshard.apdb.stores.mariadb_server import MARIADB, MariaDbServer
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.scratch_images import ScratchImages
-from skyshard.apdb.stores.sql_server import Spent, SqlServer
+from skyshard.apdb.stores.sql_server import NodeServer, Spent
 from skyshard.apdb.stores.store_settings import StoreSettings, Upsert
 from skyshard.apdb.stores.tile_ledger import TileLedger
 from skyshard.apdb.tables.apdb_tables import month_of
@@ -42,7 +42,7 @@ class ClusterShards:
     def all_nodes(self) -> list[str]:
         return sorted(set(self._database.placed().values()))
 
-    def open_server(self, node: str) -> SqlServer:
+    def open_server(self, node: str) -> NodeServer:
         there = self._database.cluster.node(node)
         writer = self._database.connect(node)
         if not there.is_here:  # its files are on another host

@@ -13,15 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from skyshard.apdb.model import Operation
-from skyshard.apdb.stores.ledger import transaction
 from skyshard.apdb.stores.object_homes import HOME_SCHEMA, find_homes
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.sql_dialect import among
-from skyshard.apdb.stores.sql_server import Deadlock, SqlServer
+from skyshard.apdb.stores.sql_server import Deadlock, NodeServer
 
 
 def require_only_homes(
-    server_of: Callable[[str], SqlServer], nodes: list[str], shape: StoreShape, new: Mapping[str, pa.Table]
+    server_of: Callable[[str], NodeServer], nodes: list[str], shape: StoreShape, new: Mapping[str, pa.Table]
 ) -> list[Operation]:
     """See that objects that were new to a store have no home on another node than theirs.
 
@@ -50,10 +49,9 @@ def require_only_homes(
 _NO_ROWS = pa.table({"diaObjectId": pa.array([], pa.int64())})
 
 
-def _homes_on(server: SqlServer, shape: StoreShape, objects: pa.Table) -> tuple[pa.Table, Operation]:
+def _homes_on(server: NodeServer, shape: StoreShape, objects: pa.Table) -> tuple[pa.Table, Operation]:
     dialect, name = server.dialect, shape.tables["DiaObjectLast"].name
     those = among(dialect, "diaObjectId", objects["diaObjectId"].to_pylist())
     sql = f"SELECT {dialect.listed(HOME_SCHEMA.names)} FROM {dialect.named(name)} WHERE {those}"
-    with transaction(server):  # few rows: quicker than packed records
-        found, spent = server.fetch(sql, HOME_SCHEMA)
+    found, spent = server.fetch_text(sql, HOME_SCHEMA)
     return found, spent.operation(name, "select")

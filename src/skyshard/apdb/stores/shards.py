@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from skyshard.apdb.stores.sql_server import SqlServer
+from skyshard.apdb.stores.sql_server import NodeServer
 from skyshard.apdb.stores.tile_ledger import TileLedger
 
 
@@ -20,7 +20,7 @@ class Shards(Protocol):
         """Every node that has a chunk."""
         ...
 
-    def open_server(self, node: str) -> SqlServer:
+    def open_server(self, node: str) -> NodeServer:
         """A session on a node."""
         ...
 

@@ -69,6 +69,14 @@ class SqlServer(Protocol):
     def close(self) -> None: ...
 
 
+class NodeServer(SqlServer, Protocol):
+    """A session on a node of a cluster."""
+
+    def fetch_text(self, sql: str, schema: pa.Schema) -> tuple[pa.Table, Spent]:
+        """As ``fetch``, in the quickest way for few values."""
+        ...
+
+
 class Deadlock(ClusterError):
     """Two transactions waited for each other, and this one was ended; the same one may succeed when begun anew."""
 

@@ -42,6 +42,8 @@ class TileLedger:
     def __init__(self, connection: Connection, database: str) -> None:
         self._connection = connection
         self._database = database
+        self._is_inside = False
+        """It may hold locks of a tile."""
 
     def enter(self, tile: Tile, *, is_alone: bool = False) -> Entry:
         """Enter a tile, or find it; this session has the tile until :meth:`leave`.
@@ -53,20 +55,28 @@ class TileLedger:
             ClusterError: another session has it for too long.
         """
         mine, all_tiles = self._lock_of(tile.id), quote_text(f"skyshard stores {self._database}"[:64])
-        got = self._connection.rows(f"SELECT GET_LOCK({mine}, {LOCK_WAIT_S}), GET_LOCK({all_tiles}, {LOCK_WAIT_S})")
-        if got[0] != (1, 1):
-            self._connection.execute("DO RELEASE_ALL_LOCKS()")
+        after = "" if is_alone else f"DO RELEASE_LOCK({all_tiles}); "
+        self._is_inside = True
+        # one question to the server: others wait for their numbers until this one is given
+        rows = self._connection.rows(
+            "BEGIN NOT ATOMIC "
+            f"DECLARE has_tile INT DEFAULT GET_LOCK({mine}, {LOCK_WAIT_S}); "
+            f"DECLARE has_turn INT DEFAULT IF(has_tile = 1, GET_LOCK({all_tiles}, {LOCK_WAIT_S}), 0); "
+            "DECLARE is_new INT DEFAULT 0; "
+            "IF has_turn = 1 THEN "
+            f"INSERT IGNORE INTO {_STORES} (visit, detector, time) "
+            f"VALUES ({tile.id.visit}, {tile.id.detector}, {double(tile.time)}); "
+            f"SET is_new = ROW_COUNT(); {after}"
+            "END IF; "
+            f"SELECT has_turn, is_new, storeId, time, is_whole FROM {_STORES} WHERE {_of(tile.id)}; "
+            "END"
+        )
+        if not rows or rows[0][0] != 1:
+            self.leave()
             where = f"visit {tile.id.visit}, detector {tile.id.detector}"
             raise ClusterError(f"{where} is being stored by another process", retryable=True)
-        entered = self._connection.execute(
-            f"INSERT IGNORE INTO {_STORES} (visit, detector, time) "
-            f"VALUES ({tile.id.visit}, {tile.id.detector}, {double(tile.time)})"
-        )
-        others = "1" if is_alone else f"RELEASE_LOCK({all_tiles})"
-        [(store_id, time, is_whole, _)] = self._connection.rows(
-            f"SELECT storeId, time, is_whole, {others} FROM {_STORES} WHERE {_of(tile.id)}"
-        )
-        return Entry(int(store_id), float(time), bool(is_whole), bool(entered))
+        [(_, is_new, store_id, time, is_whole)] = rows
+        return Entry(int(store_id), float(time), bool(is_whole), bool(is_new))
 
     @contextlib.contextmanager
     def across_nodes(self) -> Iterator[None]:
@@ -89,10 +99,10 @@ class TileLedger:
                 self._connection.execute(f"DO RELEASE_LOCK({several})")
 
     def finish(self, entry: Entry, time: float) -> None:
-        """Let readers see the store; ``time`` is the tile's."""
-        self._connection.execute(
-            f"UPDATE {_STORES} SET is_whole = 1, time = {double(time)} WHERE storeId = {entry.store_id}"
-        )
+        """Let readers see the store, and others store the tile; ``time`` is the tile's."""
+        seen = f"UPDATE {_STORES} SET is_whole = 1, time = {double(time)} WHERE storeId = {entry.store_id}"
+        self._connection.execute(f"BEGIN NOT ATOMIC {seen}; DO RELEASE_ALL_LOCKS(); END")
+        self._is_inside = False
 
     def strike(self, entry: Entry) -> None:
         """Take out a store of which no node has a row any more."""
@@ -100,8 +110,10 @@ class TileLedger:
 
     def leave(self) -> None:
         """Let others store the tile; nothing is raised when the server is gone, which frees it, too."""
-        with contextlib.suppress(SkyshardError):
-            self._connection.execute("DO RELEASE_ALL_LOCKS()")
+        if self._is_inside:
+            with contextlib.suppress(SkyshardError):
+                self._connection.execute("DO RELEASE_ALL_LOCKS()")
+        self._is_inside = False
 
     def visible(self) -> Visible:
         """The stores that are whole at this moment."""
