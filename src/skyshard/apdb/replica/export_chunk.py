@@ -18,6 +18,7 @@ from skyshard.apdb.model import TableName
 from skyshard.apdb.mutable.mutable_database import MutableDatabase
 from skyshard.apdb.replica.replica_chunks import ReplicaChunk
 from skyshard.apdb.tables.apdb_tables import ApdbTable, apdb_table
+from skyshard.catalog.layout import Striping
 from skyshard.db.connection import Account, connect, quote_name
 from skyshard.registry.catalog.mutable_chunks import STORED_BY
 from skyshard.rowimage.sqltype import TypeClass
@@ -25,6 +26,8 @@ from skyshard.rowimage.sqltype import TypeClass
 COPIED: tuple[TableName, ...] = ("DiaObject", "DiaSource", "DiaForcedSource")
 """Every version of objects, and all sources; DiaObjectLast follows from the first."""
 MAPPING = "mapping.yaml"
+_SUB_CHUNK_ARCMIN = 10
+"""Sub-chunks of the published copy are so high, at least."""
 _FOLLOWS: dict[str, object] = {
     "role": "dependent",
     "director": "DiaObject",
@@ -90,9 +93,21 @@ def _read(database: MutableDatabase, node: str, select: str, schema: pa.Schema) 
 
 
 def _mapping(database: MutableDatabase, into: str) -> str:
-    striping = database.layout.striping
+    striping = published_striping(database.layout.striping)
     tables = {name: {"files": [f"{name}.parquet"], "optional": True, **_ROLES[name]} for name in COPIED}
     content = {
         "version": 1, "database": into, "schema": "apdb", "striping": striping.model_dump(), "tables": tables,
     }  # fmt: skip
     return yaml.safe_dump(content, sort_keys=False)
+
+
+def published_striping(striping: Striping) -> Striping:
+    """The published copy's: the same chunks, in sub-chunks that pairs by position are looked for in one by one.
+
+    >>> published_striping(Striping(stripes=85, substripes=48, overlap_deg=0.01667)).family
+    '85-12-0.01667'
+    >>> published_striping(Striping(stripes=18, substripes=6, overlap_deg=0.1)).family
+    '18-6-0.1'
+    """
+    most = int(180 * 60 / striping.stripes / _SUB_CHUNK_ARCMIN)
+    return striping.model_copy(update={"substripes": max(1, min(striping.substripes, most))})
