@@ -267,7 +267,10 @@ def test_unknown_schema_layout_and_base_are_named(tmp_path: Path) -> None:
     good = yaml.safe_load(path.read_text())
     for change, words in (
         ({"extends": "hcs"}, "no mapping 'hcs' is shipped; there are dp02, dp1, dp2, hsc, hsc-gen2, hsc-gen3"),
-        ({"layout": "x", "striping": None}, "no layout 'x' is shipped; there are apdb-85-12, apdb-85-48, kpm-85-12, qserv-340-3"),
+        (
+            {"layout": "x", "striping": None},
+            "no layout 'x' is shipped; there are apdb-85-12, apdb-85-48, kpm-85-12, qserv-340-3",
+        ),
         ({"schema": "nix"}, "no schema 'nix'"),
         ({"schema": "hsc", "tables": {"Stars": OBJECT}}, "the schema has no table 'Stars'"),
         ({"striping": None}, "give one of 'striping' and 'layout'"),
