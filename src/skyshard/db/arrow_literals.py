@@ -35,7 +35,9 @@ def _values(rows: pa.Table | pa.RecordBatch) -> str:
     place = np.empty(width, np.int64)
     place[[number for some in of_type.values() for number in some]] = np.arange(width)
     by_row = (place * height + np.arange(height)[:, np.newaxis]).ravel()
-    lists = pa.ListArray.from_arrays(np.arange(0, width * height + 1, width, np.int32), texts.take(pa.array(by_row)))
+    lists = pa.ListArray.from_arrays(
+        np.arange(0, width * height + 1, width, dtype=np.int32), texts.take(pa.array(by_row))
+    )
     joined = pc.binary_join(lists, ",")
     return f"({pc.binary_join(pa.ListArray.from_arrays([0, height], joined), '),(')[0].as_py()})"
 
