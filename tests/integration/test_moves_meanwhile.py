@@ -207,6 +207,28 @@ def test_a_node_is_not_drained_while_a_transaction_may_bring_it_something(testbe
     registry.transactions.take_back(other, later)
 
 
+def test_visits_bring_no_chunk_to_a_node_that_is_being_drained(testbed: Testbed, database: str) -> None:
+    """Nothing would move it. One that came when the drain was planned keeps the node draining, and is named."""
+    node, name = testbed.nodes[0], f"w{uuid.uuid4().hex[:10]}"
+    striping = Striping(stripes=85, substripes=12, overlap_deg=0.01667)
+    survey = testbed.apdb.create(name, Layout(striping=striping, mutable=True, engine="InnoDB"))
+    held = testbed.registry.placements.of_family(striping.family)
+    first = next(chunk for chunk, nodes in held.items() if nodes[0] == node)
+    plan = testbed.replicas.plan_drain(node)
+    assert survey.nodes_of([first]) == [node]
+    done = testbed.jobs.run(begin(testbed, plan))
+    assert done.job.error.startswith(f"{node} stays draining: {node} has 1 chunks of mutable database '{name}'")
+    assert (done.is_whole, testbed.registry.nodes.state(node)) == (False, NodeState.DRAINING)
+    testbed.drop(name)
+    testbed.registry.nodes.set(node, NodeEvent.ENABLE)
+    survey = testbed.apdb.create(name, Layout(striping=striping, mutable=True, engine="InnoDB"))
+    number = begin(testbed, testbed.replicas.plan_drain(node))
+    assert set(survey.nodes_of(list(held))) <= {*testbed.nodes} - {node}
+    assert testbed.jobs.run(number).is_whole
+    assert testbed.registry.nodes.state(node) is NodeState.DRAINED
+    testbed.drop(name)
+
+
 def test_a_drain_waits_for_nodes_that_only_do_not_answer(testbed: Testbed, database: str) -> None:
     """Its chunks have no other node now: that is no error of who asks, and says which node to start."""
     node, away = testbed.nodes[0], testbed.nodes[2]

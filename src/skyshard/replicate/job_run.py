@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import takewhile
 
-from skyshard.basics.errors import ClusterError, SkyshardError
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.basics.progress import Progress, Watcher, announce, unwatched
 from skyshard.log.events import NODE_STATE
 from skyshard.node.node_loader import NodeLoader
@@ -271,8 +271,15 @@ class _Run:
 
     def _end_drain(self) -> str:
         """Say that the node is drained; else why it is not."""
-        node = self._mine.subject
-        state = self._place.registry.nodes.end_drain(node)
+        node, registry = self._mine.subject, self._place.registry
+        for family in registry.nodes.families():
+            with ExitStack() as held:
+                self._hold_placement(family, held)  # a visit that placed chunks before has placed them now
+        try:
+            registry.mutable_chunks.require_none_on(node)
+        except UserError as error:
+            return f"{node} stays draining: {error}"
+        state = registry.nodes.end_drain(node)
         if state is not NodeState.DRAINING:
             self._place.events.about(node=node).tell(NODE_STATE, state=str(state))
             return ""

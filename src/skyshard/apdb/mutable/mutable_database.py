@@ -23,7 +23,7 @@ from skyshard.cluster.accounts import writer_statements
 from skyshard.cluster.cluster import CZAR_NAME, Cluster
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name
 from skyshard.registry.registry import Registry
-from skyshard.registry.stored.lifecycle import TAKING
+from skyshard.registry.stored.lifecycle import TAKING, NodeState
 
 PLACEMENT_WAIT_S = 60
 
@@ -94,17 +94,22 @@ class MutableDatabase:
         with self.registry.exclusive(f"placement in {family}", wait_s=PLACEMENT_WAIT_S):
             self._placed.update(self.registry.mutable_chunks.placed(self.database))
             missing = [chunk for chunk in missing if chunk not in self._placed]
-            new = self._chosen(missing)
+            known = self.registry.placements.of_family(family)
+            new = self._chosen(missing, known)
             for node in sorted(set(new.values()) - set(self._placed.values())):
                 self.prepare_node(node)
-            self.registry.placements.add(family, {chunk: (node,) for chunk, node in new.items()})
+            self.registry.placements.add(family, {chunk: (new[chunk],) for chunk in new.keys() - known.keys()})
             self.registry.mutable_chunks.add(self.database, new)
             self._placed.update(new)
 
-    def _chosen(self, missing: Sequence[int]) -> dict[int, str]:
-        """Where the family has them, else the nodes that have the fewest chunks of this database."""
+    def _chosen(self, missing: Sequence[int], known: Mapping[int, Sequence[str]]) -> dict[int, str]:
+        """Where the family has them, else the nodes that have the fewest chunks of this database.
+
+        Not on a node that is being drained: what the family has there moves away, these chunks would not.
+        """
         nodes = list(self.nodes)
-        family = self.registry.placements.of_family(self.layout.striping.family)
+        leaving = self.registry.nodes.in_states(nodes, {NodeState.DRAINING, NodeState.DRAINED})
+        family = {chunk: [node for node in known.get(chunk, ()) if node not in leaving] for chunk in missing}
         mine = {chunk: (node,) for chunk, node in self._placed.items()}
         taking = self.registry.nodes.in_states(nodes, TAKING)
         found = place(dict.fromkeys([*mine, *missing], 1), nodes, 1, {**family, **mine}, taking)
