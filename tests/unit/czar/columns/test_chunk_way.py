@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from sqlglot import exp
 from tests.support.four_chunks import Source
 from tests.support.planned import bound_of, where_of
 
@@ -140,6 +141,22 @@ def test_what_is_not_proven_is_left_to_mariadb(sql: str, given: dict[str, Any], 
     """The reason is what `skyshard query --explain` says."""
     with pytest.raises(NotProven, match=reason):
         way(sql, **given)
+
+
+@pytest.mark.parametrize(
+    ("sql", "given", "expected"),
+    [
+        ("SELECT objectId FROM Object WHERE mag > 1", {}, (False, False)),
+        ("SELECT COUNT(*) FROM Object", {"is_grouped": True}, (True, False)),
+        ("SELECT kind, COUNT(*) FROM Object", {"is_grouped": True, "grouping": ("c0",)}, (False, True)),
+        ("SELECT kind FROM Object", {"is_distinct": True}, (False, True)),
+        ("SELECT kind FROM Object", {"order": [(exp.Literal.number(1), False)], "limit": 3}, (False, True)),
+    ],
+)
+def test_a_way_says_whether_few_rows_come_of_many(sql: str, given: dict[str, Any], expected: tuple[bool, bool]) -> None:
+    """One row of aggregates; groups, distinct rows and the first few are prepared once and copied."""
+    made = way(sql, **given)
+    assert (made.is_one_row, made.is_condensed) == expected
 
 
 def test_groups_and_rows_told_apart_may_be_of_whole_numbers() -> None:
