@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_LARGEST_SINGLE = float(np.finfo(np.float32).max)
 _PLAIN = r"^[ -&(-\[\]-~]*$"
 """Texts that stand between quotes as they are: of ASCII, without a quote, a backslash, or what is not printed."""
 
@@ -52,13 +53,24 @@ def _literals(column: pa.Array) -> pa.Array:
     """The values of a column as texts of SQL; NULL where there is none."""
     if pa.types.is_string(column.type):
         return _quoted(column)
-    text = pc.cast(column, pa.string())
-    if column.type == pa.float32():
-        read = pc.cast(pc.cast(text, pa.float64()), pa.float32(), safe=False)  # as a server does: it rounds twice
-        text = text if read.equals(column) else pc.cast(pc.cast(column, pa.float64()), pa.string())
+    text = _single(column) if column.type == pa.float32() else pc.cast(column, pa.string())
     if pa.types.is_floating(column.type):  # without an exponent it would be a decimal number
         text = pc.if_else(pc.match_substring(text, "e"), text, pc.binary_join_element_wise(text, "e0", ""))
     return text
+
+
+def _single(column: pa.Array) -> pa.Array:
+    """FLOATs in the fewest digits that a server, which reads a double and rounds it, takes for the same; as doubles
+    where there is one for which that does not hold: rounded up, the largest FLOAT is none any more."""
+    text = pc.cast(column, pa.string())
+    read = pc.cast(text, pa.float64())
+    if pc.cast(read, pa.float32(), safe=False).equals(column) and pc.all(_is_single(read), min_count=0).as_py():
+        return text
+    return pc.cast(pc.cast(column, pa.float64()), pa.string())
+
+
+def _is_single(read: pa.Array) -> pa.Array:
+    return pc.less_equal(pc.abs(read), _LARGEST_SINGLE)
 
 
 def _quoted(column: pa.Array) -> pa.Array:
