@@ -379,6 +379,17 @@ SELECT COUNT(*) c FROM Odd HAVING c > 500
 SELECT MAX(id) FROM Odd HAVING MIN(id) < 5
 SELECT i FROM Odd GROUP BY i HAVING i > 0
 SELECT tiny AS i, COUNT(*) FROM Odd GROUP BY tiny HAVING BIT_OR(i) > 3
+SELECT -n AS n, COUNT(*) FROM Tail GROUP BY (n) HAVING n < 0
+SELECT SUM(x) AS n, n AS k FROM Tail GROUP BY k HAVING n > 30
+SELECT n AS k, COUNT(*) AS n FROM Tail GROUP BY 1 HAVING n > 3
+SELECT -n AS n, COUNT(*) FROM Tail GROUP BY (1)
+! SELECT -n AS n, COUNT(*) FROM Tail GROUP BY 1 ORDER BY (n)
+! SELECT x AS n, n AS x, tailId FROM Tail ORDER BY ((n)) DESC, (tailId) LIMIT 9
+! SELECT -n AS n, tailId FROM Tail ORDER BY TRUE, (2) LIMIT 5
+! SELECT i AS zz, id FROM Odd ORDER BY EXISTS (SELECT 1 FROM Word w WHERE w.n = zz), id LIMIT 10
+SELECT i AS q, id FROM Odd HAVING EXISTS (SELECT 1 FROM Word WHERE Word.`order` = q)
+SELECT o.id, t.tailId FROM Odd o LEFT JOIN Tail t ON o.id = t.id AND EXISTS (SELECT 1 FROM Word WHERE Word.n = tailId)
+SELECT o.id, t.tailId FROM Odd o JOIN Tail t ON o.id = t.id AND tailId IN (SELECT n FROM Word WHERE i = Word.n)
 SELECT tiny AS i, COUNT(*) FROM Odd GROUP BY tiny HAVING MAX(i) > 3 AND VARIANCE(i) > 0
 SELECT i AS k FROM Odd GROUP BY k HAVING k > 0
 SELECT i + 1 AS i FROM Odd GROUP BY i

@@ -208,6 +208,7 @@ class _Sources:
         if condition is not None:
             resolver = Resolver(self._block, [*left, *right])
             resolver.clause("on", condition)
+            self._block.visible = [*left, *right]  # what an ON shows its subqueries; the whole clause follows
             for query in nested_queries(condition):
                 self._binder.query(query, self._block, self._ctes)
             terms = terms_of(condition)

@@ -188,12 +188,20 @@ class _Mover:
         """The item that a position or a bare alias names."""
         if isinstance(node, exp.Column) and ITEM in node.meta:
             return int(self.starts[node.meta[ITEM]])
-        if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdigit():
+        position = position_of(node)
+        if position is None:
             return None
-        position = int(node.name)
         if not 1 <= position <= len(self.items):
             raise UserError(f"{clause} {position}: there are {len(self.items)} columns", remedy="name the column")
         return position - 1
+
+
+def position_of(node: exp.Expr) -> int | None:
+    """The position that a whole number means in GROUP BY and ORDER BY; TRUE is one, too."""
+    if isinstance(node, exp.Boolean):
+        return int(bool(node.this))
+    is_whole = isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit()
+    return int(node.name) if is_whole else None
 
 
 def _aliases(node: exp.Expr) -> Iterator[exp.Column]:

@@ -6,14 +6,14 @@ for a GROUP BY column, then an item. Column names are compared without case. No 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.czar.bind.bound_statement import COLUMN, ITEM, REF, Block, Meaning, Reference, Visible, own_columns
-from skyshard.czar.bind.clauses import is_aggregate
+from skyshard.czar.bind.clauses import is_aggregate, position_of
 from skyshard.czar.sql.item_names import item_name
 from skyshard.czar.sql.statement import place
 
@@ -45,9 +45,22 @@ class Resolver:
         """HAVING name outside an aggregate: a GROUP BY column, then an item of the select list."""
         if _is_in_aggregate(column):
             return False
-        group = self._block.select.args.get("group")
-        grouped = [part.name.lower() for part in group.expressions if isinstance(part, exp.Column)] if group else []
-        return column.name.lower() not in grouped and self._alias(column)
+        grouped = [part for part in self._grouped() if part.name.lower() == column.name.lower()]
+        if not grouped:
+            return self._alias(column)
+        if REF in grouped[0].meta:
+            column._meta = Meaning(column.meta)
+            column._meta |= {key: grouped[0].meta[key] for key in (REF, COLUMN)}
+        return REF in grouped[0].meta
+
+    def _grouped(self) -> Iterator[exp.Column]:
+        """The columns that are grouped by, also those that an item's name or position stands for."""
+        group, items = self._block.select.args.get("group"), self._block.select.expressions
+        for part in group.expressions if group else ():
+            position = part.meta[ITEM] + 1 if ITEM in part.meta else position_of(part)
+            meant = items[position - 1].unalias().unnest() if position and position <= len(items) else part
+            if isinstance(meant, exp.Column) and isinstance(meant.this, exp.Identifier):
+                yield meant
 
     def _alias(self, column: exp.Column) -> bool:
         lowered = column.name.lower()

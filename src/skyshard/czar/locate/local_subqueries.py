@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from skyshard.czar.bind.bound_statement import (
     COLUMN,
+    ITEM,
     REF,
     Block,
     Bound,
@@ -37,6 +38,8 @@ def nested_obstacle(bound: Bound, block: Block, clauses: Clauses, anchor: frozen
     if clauses.is_grouped and any(True for part in parts for _ in nested_queries(part)):
         return "a subquery beside aggregates"
     for one in inner:
+        if not all(REF in column.meta or ITEM in column.meta for column in columns_of(one.select)):
+            return "an item's name in a subquery"
         if any(_is_of_outer(one, node) for node in one.select.walk() if is_aggregate(node)):
             return "an aggregate of the outer query in a subquery"
         if one.parent is not block or not _is_plain(one):

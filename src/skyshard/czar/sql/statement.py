@@ -290,6 +290,7 @@ def _check_tree(tree: exp.Query, tokens: list[Token]) -> None:
             _check_function(node)
         elif isinstance(node, exp.Select):
             _drop_hints(node)
+            _drop_parentheses(node)
             _sort_groups(node, is_sorted=node is tree or node.args.get("limit") is not None)
         elif isinstance(node, exp.Fetch):
             _plain_limit(node)
@@ -324,6 +325,15 @@ def _drop_hints(select: exp.Select) -> None:
     source = select.args.get("from_")
     if source is not None and isinstance(source.this, exp.Table) and source.this.name.upper() == "DUAL":
         select.set("from_", None)
+
+
+def _drop_parentheses(select: exp.Select) -> None:
+    """In GROUP BY and ORDER BY a name or a position in parentheses is what it is without them."""
+    for clause in filter(None, map(select.args.get, ("group", "order"))):
+        for part in clause.find_all(exp.Paren):
+            is_term = part.parent is clause or (isinstance(part.parent, exp.Ordered) and part.parent.parent is clause)
+            if is_term and isinstance(inner := part.unnest(), exp.Column | exp.Literal | exp.Boolean):
+                part.replace(inner)
 
 
 def _sort_groups(select: exp.Select, *, is_sorted: bool) -> None:

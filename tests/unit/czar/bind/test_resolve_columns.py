@@ -32,6 +32,15 @@ def meaning(sql: str, clause: str) -> list[str]:
         ("SELECT kind, mag AS ra FROM Object HAVING ra > 2", "having", "(`Object`.`mag`) > 2"),
         ("SELECT kind AS mag FROM Object GROUP BY mag HAVING mag > 2", "having", "`Object`.`mag` > 2"),
         ("SELECT MAX(mag) AS kind FROM Object HAVING MAX(kind) > 2", "having", "MAX(`Object`.`kind`) > 2"),
+        ("SELECT mag AS ra FROM Object ORDER BY (ra)", "order", "`Object`.`mag`"),
+        ("SELECT mag AS ra FROM Object ORDER BY ((1))", "order", "`Object`.`mag`"),
+        ("SELECT mag AS ra FROM Object ORDER BY TRUE", "order", "`Object`.`mag`"),
+        ("SELECT mag AS m FROM Object GROUP BY (m)", "group", "`Object`.`mag`"),
+        ("SELECT mag AS m FROM Object GROUP BY (1)", "group", "`Object`.`mag`"),
+        ("SELECT -kind AS kind FROM Object GROUP BY (kind) HAVING kind > 2", "having", "`Object`.`kind` > 2"),
+        ("SELECT SUM(mag) AS kind, kind AS k FROM Object GROUP BY k HAVING kind > 2", "having", "`Object`.`kind` > 2"),
+        ("SELECT kind AS k, SUM(mag) AS kind FROM Object GROUP BY 1 HAVING kind > 2", "having", "`Object`.`kind` > 2"),
+        ("SELECT -kind AS kind FROM Object GROUP BY -kind HAVING kind > 2", "having", "(-`Object`.`kind`) > 2"),
         ("SELECT mag AS kind FROM Object HAVING BIT_OR(kind) > 2", "having", "BIT_OR(`Object`.`kind`) > 2"),
         ("SELECT mag AS kind FROM Object HAVING STD(kind + 1) > 2", "having", "STD(`Object`.`kind` + 1) > 2"),
         ("SELECT MAX(mag) AS M FROM Object HAVING m > 2", "having", "(MAX(`Object`.`mag`)) > 2"),
@@ -40,7 +49,7 @@ def meaning(sql: str, clause: str) -> list[str]:
 )
 def test_a_name_means_what_it_means_to_mariadb(sql: str, clause: str, means: str) -> None:
     """ORDER BY looks for items first, but not inside of an expression; GROUP BY for columns first; HAVING for a column
-    of GROUP BY, then for an item; inside an aggregate a name is a column. Case is none of a name."""
+    of GROUP BY, then for an item; inside an aggregate a name is a column. Case and parentheses are none of a name."""
     assert meaning(sql, clause) == [means]
 
 

@@ -40,6 +40,7 @@ def test_rows_tied_by_the_directors_key_are_in_the_chunk_of_the_outer_row(where:
         ("SELECT (SELECT BIT_OR(o.kind) FROM Filter f LIMIT 1) FROM Object o", "of the outer query"),
         ("SELECT 1 FROM Object o HAVING (SELECT COUNT(o.kind)) > 3", "of the outer query"),
         ("SELECT o.mag FROM Object o ORDER BY (SELECT MAX(o.mag + kind)), 1", "of the outer query"),
+        ("SELECT o.mag AS m FROM Object o HAVING EXISTS (SELECT 1 FROM Filter f WHERE f.filterId = m)", "item's name"),
     ],
 )
 def test_any_other_is_answered_over_all_rows(sql: str, reason: str) -> None:
