@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.support.documented import PAGES, ROOT, Block, blocks, name_of
-from tests.support.warm_processes import run_warm
+from tests.support.warm_processes import run_program, run_warm
 
 from skyshard.host.shipped_data import data_file, data_folder
 
@@ -127,11 +127,15 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     for start, more in SMALLER.items():
         command += f" {more}" if command.startswith(start) else ""
     command = command.replace("bench run quick ", f"bench run {FEWER_QUERIES} ")
-    environment = {name: value for name, value in os.environ.items() if name != "SKYSHARD_CLUSTER"}
-    environment["PATH"] = f"{SKYSHARD.parent}:{environment['PATH']}"
+    environment = clean_environment()
     if command.startswith("skyshard ") and not FOR_A_SHELL.search(re.sub('"[^"]*"', "", command)):
         return run_warm(shlex.split(command)[1:], environment, folder)
     return subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def clean_environment() -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name != "SKYSHARD_CLUSTER"}
+    return environment | {"PATH": f"{SKYSHARD.parent}:{environment['PATH']}"}
 
 
 def check(command: str, folder: Path) -> str:
@@ -152,7 +156,7 @@ def test_every_command_of_a_page_runs(page: Path, folder: Path) -> None:
         if block.why_not:
             continue
         if block.kind == "python":
-            run_program(block, folder)
+            run_shown(block, folder, is_cold=page.name == "README.md")
         for command in block.commands:
             if command.startswith(NOT_OURS):
                 continue
@@ -170,9 +174,15 @@ def wait_ended(query: str, folder: Path) -> None:
         assert time.monotonic() < deadline
 
 
-def run_program(block: Block, folder: Path) -> None:
-    (folder / "program.py").write_text(block.text)
-    check(f"{sys.executable} program.py", folder)
+def run_shown(block: Block, folder: Path, *, is_cold: bool) -> None:
+    """A program of a page: as a user starts it, or in a process that need not read ours anew."""
+    file = folder / "program.py"
+    file.write_text(block.text)
+    if is_cold:
+        check(f"{sys.executable} program.py", folder)
+        return
+    found = run_program(file, clean_environment(), folder)
+    assert found.returncode == 0, f"{block.text}: {found.returncode}: {found.stdout[-300:]} {found.stderr[-500:]}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

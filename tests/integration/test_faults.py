@@ -247,7 +247,7 @@ def test_a_server_has_a_wrong_clock_meanwhile(cluster: PrivateCluster, folder: P
     if not list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")):
         pytest.skip("needs the package faketime")
     lasting = WORKLOAD.replace("{loop: closed, clients: 2}", "{loop: open, rate_per_s: 10, clients: 2}")
-    write(folder, lasting)  # which lasts longer than a start of a server
+    write(folder, lasting.replace("count: 150", "count: 100"))  # which lasts longer than a start of a server
     name = scenario(folder, {"do": "clock", "node": "node1", "shift_s": 3600, "at_query": 1})
     seen: list[float] = []
     with subprocess.Popen([sys.executable, "-m", "skyshard.cli.app", *arguments(cluster, folder, name)]) as process:
