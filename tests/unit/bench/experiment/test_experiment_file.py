@@ -9,7 +9,10 @@ import pytest
 from tests.support.made_experiments import HEAD, written
 
 from skyshard.basics.errors import UserError
+from skyshard.bench.experiment.cells import make_design
 from skyshard.bench.experiment.experiment_file import read_experiment
+from skyshard.host.shipped_data import data_folder
+from skyshard.scenarios.experiment.visit_experiment import is_of_visits
 
 GOOD = "factors: {engine: [MyISAM, Aria], set.key_buffer_size: [8M, 64M], nodes: [1, 2]}\ntrials: 3\n"
 
@@ -23,6 +26,16 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
     path = tmp_path / "made.json"
     path.write_text(json.dumps(content, indent="\t"))
     assert read_experiment(path).digest == read_experiment(written(tmp_path, f"# a remark\n{GOOD}")).digest
+
+
+@pytest.mark.parametrize(
+    "file", sorted(data_folder("queries", "experiments").glob("*.yaml")), ids=lambda file: file.stem
+)
+def test_shipped_experiments_have_cells(file: Path) -> None:
+    """Each file that ships is read, is called as it is named, and its factors do not contradict one another."""
+    read = read_experiment(file)
+    assert read.file.name.replace("-", "_") == file.stem.replace("-", "_")
+    assert len(make_design(read, is_of_visits=is_of_visits(read)).cells) > 1
 
 
 @pytest.mark.parametrize(
