@@ -173,20 +173,25 @@ def _is_text(kind: pa.DataType) -> bool:
 def _numbers(texts: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
     """Texts as the numbers that a rule computes with.
 
-    What an expression makes whole may have parts that are not: these are DOUBLEs, as long as those hold all digits.
+    What an expression makes exact is computed in whole numbers if all are whole, else in DOUBLEs; those have to hold
+    all digits of what becomes whole.
     """
-    column = Column(rule.column.name, _number_type([rule]))
-    if not (rule.derive and column.type.type_class is TypeClass.INTEGER):
-        return to_column(texts, column, conversions)
-    counted: Counter[str] = Counter()
-    try:
-        made = to_column(texts, column, counted)
-    except RowError as error:
-        made = to_column(texts, Column(rule.column.name, parse_type("double")), conversions)
-        if (pc.max(pc.abs(made)).as_py() or 0) >= _EXACT:
-            raise error from None
-        return made
-    conversions.update(counted)
+    name, to = rule.column.name, rule.column.type.type_class
+    if not (rule.derive and to in (TypeClass.INTEGER, TypeClass.DECIMAL)):
+        return to_column(texts, Column(name, _number_type([rule])), conversions)
+    refused: RowError | None = None
+    for kind in ("bigint", "bigint unsigned"):
+        counted: Counter[str] = Counter()
+        try:
+            made = to_column(texts, Column(name, parse_type(kind)), counted)
+        except RowError as error:
+            refused = refused or error
+        else:
+            conversions.update(counted)
+            return made
+    made = to_column(texts, Column(name, parse_type("double")), conversions)
+    if refused is not None and to is TypeClass.INTEGER and (pc.max(pc.abs(made)).as_py() or 0) >= _EXACT:
+        raise refused
     return made
 
 
@@ -348,7 +353,7 @@ def _is_any_text(users: list[Rule], given: Given, *, is_asked: bool = False) -> 
 
     A column of bytes takes those of a text in UTF-8; one in latin1 is not a text for it.
     """
-    if any(rule.words for rule in users):
+    if any(rule.words or _is_computed_exactly(rule) for rule in users):
         return True
     if not is_asked and _is_taken_whole(users):
         return False
@@ -363,6 +368,12 @@ def _is_any_text(users: list[Rule], given: Given, *, is_asked: bool = False) -> 
 
 def _is_read_exactly(rule: Rule) -> bool:
     """True where what is read for a rule says all that the text does: a condition may be asked of it."""
-    kind = _input_column("", [rule]).type
-    is_double = kind.base == "double" and len(kind.arguments) != 2
-    return is_double or kind.type_class in (TypeClass.INTEGER, TypeClass.DECIMAL)
+    return _input_column("", [rule]).type.type_class in (TypeClass.INTEGER, TypeClass.DECIMAL)
+
+
+def _is_computed_exactly(rule: Rule) -> bool:
+    """True for an expression of a column that holds more whole numbers than a DOUBLE, or a BIGINT."""
+    kind = rule.column.type
+    return bool(rule.derive) and (
+        kind.type_class is TypeClass.DECIMAL or (kind.base == "bigint" and bool(kind.is_unsigned))
+    )

@@ -677,6 +677,7 @@ def test_text_takes_the_rows_that_parquet_takes(tmp_path: Path, charset: str) ->
         ("decimal(5,1)", "flux >= 0.1", [1, 2]),
         ("decimal(5,1)", "flux = 0.06", [3]),
         ("double(9,1)", "flux < 0.1", [3]),
+        ("double", "flux > 0.09", [1, 2]),
     ],
 )
 def test_conditions_see_a_number_before_its_column_rounds_it(
@@ -751,6 +752,8 @@ LONG = 2**53 + 1
         ("float", {"from": "id", "factor": 0.5}, str(LONG), float(2**52)),
         ("double", {"derive": "id / 2"}, str(LONG), float(2**52)),
         ("bigint", {"derive": "id * 2"}, str(LONG), 2 * LONG),
+        ("bigint unsigned", {"derive": "id + 1"}, str(LONG), LONG + 1),
+        ("decimal(30,10)", {"derive": "id - 1"}, str(LONG), Decimal(LONG - 1)),
         ("decimal(25,3)", {"from": "id"}, str(LONG), Decimal(LONG)),
         ("varchar(20)", {"from": "id"}, f"0{LONG}", f"0{LONG}".encode()),
         ("bigint unsigned", {"from": "id", "null_at": [-1]}, str(LONG), LONG),
@@ -768,6 +771,16 @@ def test_a_column_of_text_that_several_rules_take_keeps_its_digits(
     (batch,) = batches_of(source)
     assert batch.batch.to_pydict() == {"id": [LONG], "flux": [found]}
     assert rows_of_keys(source) == [LONG]
+
+
+@pytest.mark.parametrize("kind", ["double", "bigint unsigned", "decimal(20)"])
+def test_a_condition_knows_all_whole_numbers_of_64_bits(tmp_path: Path, kind: str) -> None:
+    """Whatever column takes them."""
+    (tmp_path / "a.csv").write_text(f"id,flux\n1,{2**63}\n2,{2**63 - 1}\n")
+    declared = [{"name": "id", "type": "bigint"}, {"name": "flux", "type": kind}]
+    table = {**PAIR, "declare": declared, "where": f"flux > {2**63 - 1}"}
+    (batch,) = batches_of(open_source(write_mapping(tmp_path, T=table)))
+    assert batch.batch.to_pydict() == {"id": [1], "flux": [2**63]}
 
 
 def test_a_text_that_is_stored_as_bytes_too_is_a_text_all_the_same(tmp_path: Path) -> None:
