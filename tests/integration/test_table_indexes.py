@@ -15,7 +15,7 @@ from tests.support.stepping import Fuse, Stopped, assert_right, fused, steps_on,
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.db.connection import Account, connect
 from skyshard.ingest import add_index
-from skyshard.testbed import Testbed
+from skyshard.testbed import Testbed, survey_source
 
 STATEMENTS = (
     "SELECT COUNT(*), SUM(objectId), MIN(ra) FROM Object",
@@ -173,7 +173,10 @@ def test_a_unique_index_is_of_the_whole_table(testbed: Testbed, database: str, t
     for seed in (1, 2):  # nothing of them is new
         assert testbed.ingest(tmp_path / str(seed), database=database).transaction == 0
     more = write_catalog(tmp_path / "third", objects=60, seed=3, side_deg=4)
-    with pytest.raises(UserError, match=f"table 'Object' has a unique index '{NAME}', and takes no more rows"):
+    refused = f"table 'Object' has a unique index '{NAME}', and takes no more rows"
+    with pytest.raises(UserError, match=refused):
+        survey_source(testbed.plan(more, database=database), testbed.cluster.folder)
+    with pytest.raises(UserError, match=refused):
         testbed.ingest(more, database=database)
     assert testbed.ingest(more, database=database, tables=["Visit"]).transaction > 0
     assert [one.is_unique for one in testbed.indexes(database, "Object") if one.can_drop] == [True]
@@ -219,6 +222,8 @@ def test_what_cannot_be_an_index_is_refused(testbed: Testbed, database: str) -> 
     for table, name, columns, words in REFUSED:
         with pytest.raises(UserError, match=words):
             testbed.add_index(database, table, name, columns)
+    with pytest.raises(UserError, match="'PRIMARY' is a key of Object itself"):
+        testbed.add_index(database, "Object", "primary", ["objectId"], unique=True)
     for name, words in (("PRIMARY", "is the table's own"), ("nothing", "has no index 'nothing'")):
         with pytest.raises(UserError, match=words):
             testbed.drop_index(database, "Object", name)

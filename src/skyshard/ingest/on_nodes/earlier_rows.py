@@ -10,7 +10,7 @@ from skyshard.catalog.layout import split_director
 from skyshard.ingest.partition.director_keys import DirectorKeys
 from skyshard.ingest.partition.doubled_input import row_in_file
 from skyshard.ingest.partition.key_files import harmed, records
-from skyshard.ingest.plan.ingest_plan import IngestPlan
+from skyshard.ingest.plan.ingest_plan import IngestPlan, require_no_rows_of_unique_indexes
 from skyshard.ingest.plan.new_slices import NewSlices, new_slices
 from skyshard.ingest.plan.stored_names import with_stored_names
 from skyshard.ingest.source import SourceTable
@@ -83,13 +83,21 @@ def what_is_new(registry: Registry, keys: Path, plan: IngestPlan) -> tuple[NewSl
 
     All is new to a database that is not published, and where rows are to be replaced or files were written again: which
     keys stay is not known before the ingest.
+
+    Raises:
+        UserError: rows would come to a table with a unique index, which takes no more.
     """
     plan = with_stored_names(registry, plan)
-    if plan.replaced or registry.databases.state(plan.database) is not DatabaseState.PUBLISHED:
+    if registry.databases.state(plan.database) is not DatabaseState.PUBLISHED:
+        return NewSlices(plan, {}), None
+    known = {name: layout for name, (_, layout) in registry.databases.table_definitions(plan.database).items()}
+    if plan.replaced:
+        require_no_rows_of_unique_indexes(plan, known)
         return NewSlices(plan, {}), None
     standing = registry.input_files.standing(plan.database)
     try:
         news = new_slices(plan, registry.contributions.ingested_parts(plan.database), standing)
     except UserError:  # `ingested_before` says which files these are
         return NewSlices(plan, {}), None
+    require_no_rows_of_unique_indexes(news.plan, known)
     return news, EarlierRows(registry, keys, plan.database)

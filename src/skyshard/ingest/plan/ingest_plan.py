@@ -244,17 +244,18 @@ def _with_indexes(table: PlannedTable, known: TableLayout) -> PlannedTable:
     return replace(table, source=replace(table.source, layout=table.source.layout.model_copy(update=update)))
 
 
-def require_no_rows_of_unique_indexes(plan: IngestPlan) -> None:
+def require_no_rows_of_unique_indexes(plan: IngestPlan, known: Mapping[str, TableLayout]) -> None:
     """Refuse rows that come to a table with a unique index: nobody would look for one in rows of two ingests.
 
     Args:
         plan: what of it is new.
+        known: the tables of its database.
 
     Raises:
         UserError: names table and index.
     """
     for table in plan.tables:
-        unique = table.source.layout.unique_indexes
+        unique = known[table.name].unique_indexes if table.name in known else []
         if unique and (table.source.slices or plan.left_out(table.name)):
             what = f"table '{table.name}' has a unique index '{unique[0]}', and takes no more rows"
             raise UserError(what, remedy="drop the index, ingest, and add it again")

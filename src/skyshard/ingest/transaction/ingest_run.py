@@ -65,7 +65,7 @@ class Ingest:
             require_foreign_directors(registry, plan)
             found = registry.transactions.find_open(database)
             news = self._news(plan, is_published)
-            require_no_rows_of_unique_indexes(news.plan)
+            require_no_rows_of_unique_indexes(news.plan, {one.name: one.source.layout for one in news.plan.tables})
             require_one_part(registry, news.plan)
             return self._carry_out(news, found, has_news=not (is_published and news.is_empty))
 

@@ -81,6 +81,9 @@ def add_index(
     if not mine or len({one.partition("(")[0] for one in mine}) < len(mine):
         raise UserError(f"index '{name}' has no columns, or one of them twice", remedy="name one at least, each once")
     if (known := _find(entry, name)) is not None:
+        if require_unique is not None and known.is_unique and not known.can_drop:
+            what = f"'{known.name}' is a key of {table} itself, which each of its chunk tables holds for its own rows"
+            raise UserError(what, remedy="choose another name for an index of the whole table")
         is_same = known.is_unique or require_unique is None
         if is_same and [one.lower() for one in known.columns] == [one.lower() for one in mine]:
             return _tidied(site, database, grace_s)
