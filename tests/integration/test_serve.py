@@ -103,6 +103,32 @@ def test_tables_that_clients_bring_are_joined_with_each_other(client: httpx.Clie
     assert rows_of(client, "SELECT f.id FROM Object o JOIN Few f ON o.objectId = f.id ORDER BY f.id") == [["1"], ["2"]]
 
 
+def test_a_brought_table_has_unique_indexes_or_is_not_there(client: httpx.Client, server: Served) -> None:
+    """Of the whole table, as its collation has it; where two rows are equal nothing of it is left."""
+    before = rows_of(client, "SHOW TABLES")
+    place = {"is_partitioned": 1, "is_director": 1, "id_col_name": "id", "longitude_col_name": "ra",
+             "latitude_col_name": "decl"}  # fmt: skip
+    asked = {
+        "database": DATABASE, "schema": columns(id="BIGINT NOT NULL", name="VARCHAR(9)", ra="DOUBLE", decl="DOUBLE"),
+        "rows": [[number, f"x{number}" if number % 5 else None, number * 2.5, number / 3] for number in range(99)],
+    }  # fmt: skip
+    unique = {"index": "one", "spec": "UNIQUE", "columns": [{"column": "name", "length": 0}]}
+    right = {**asked, "table": "Ones", "indexes": [unique]}
+    wrong = {**right, "table": "Twos", "rows": [*asked["rows"], [100, "X7", 200.0, -40.0]]}
+    for given in ({}, place):
+        found = said(client.post("/ingest/data?version=55", json={**wrong, **given}))
+        assert f"no unique index: 2 rows of {DATABASE}.Twos have name" in found
+    for changed, words in (({"index": "n" * 70}, "is no name of an index"), ({"columns": [{"column": "z"}]}, "'z'")):
+        given = {**right, "indexes": [unique | changed]}
+        assert words in said(client.post("/ingest/data?version=55", json=given))
+    assert rows_of(client, "SHOW TABLES") == before
+    assert said(client.post("/ingest/data?version=55", json={**right, **place})) == ""
+    listed = httpx.get(f"{server.doors['ingest']}replication/sql/index/{DATABASE}/Ones?version=55").json()
+    assert [one["name"] for one in listed["status"]["indexes"] if one["unique"]] == ["PRIMARY", "one"]
+    assert rows_of(client, "SELECT COUNT(*) AS n FROM Ones") == [["99"]]
+    assert [one for one in rows_of(client, "SHOW DATABASES") if one[0].startswith("user_unique_")] == []
+
+
 def test_a_table_that_fails_leaves_nothing(client: httpx.Client, own_cluster: PrivateCluster) -> None:
     """A dependent without its director, a value that does not fit, a table that is there: nothing is changed."""
     before = rows_of(client, "SHOW TABLES")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -250,6 +250,8 @@ class UserTable:
     """Director: longitude and latitude columns, in degrees."""
     director: tuple[str, str] | None = None
     """Dependent: database and table of the director that it follows; every row has to have one there."""
+    unique: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Unique indexes of the whole table: name → columns, each ``name``, or ``name(10)`` for the beginning of a text."""
 
 
 class UserTables(Protocol):

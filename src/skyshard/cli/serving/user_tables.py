@@ -6,6 +6,8 @@ of the catalogs that there are, so that both can be joined.
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,8 @@ from skyshard.serve.services import TextMarks, UserTable
 
 LAYOUT = "qserv-340-3"
 """Of databases that come before any catalog."""
+CHECKED = "user_unique_"
+"""How databases begin that are there while rows are looked at; a user may drop one that a killed process left."""
 NUMBER = "qserv_id"
 """The key that rows of a director get that has none."""
 
@@ -45,6 +49,42 @@ class TestbedUserTables:
         layout = known.layout if known is not None else self._layout_for(table)
         if table.is_director and not table.key:
             table = numbered(table)
+        self._require_unique(table)
+        self._ingest(table, layout)
+        try:
+            self._add_unique(table)
+        except UserError as error:  # a name that a key of a partitioned table has
+            if known is None:
+                self._testbed.drop(table.database)
+                raise
+            what = f"{error.what}; {table.database}.{table.name} is there without it"
+            raise UserError(what, remedy=error.remedy) from None
+
+    def _add_unique(self, table: UserTable) -> None:
+        for name, columns in table.unique.items():
+            self._testbed.add_index(table.database, table.name, name, columns, unique=True, grace_s=0.0)
+
+    def _require_unique(self, table: UserTable) -> None:
+        """Before anything of a table is there its rows are looked at, as a regular table of a database of their own:
+        what differs is a matter of collations.
+
+        Raises:
+            UserError: rows have the same values of a unique index, or it cannot be made.
+        """
+        if not table.unique:
+            return
+        own = f"{CHECKED}{uuid.uuid4().hex[:12]}"
+        rows = UserTable(own, table.name, table.columns, table.rows, table.marks, table.indexes, unique=table.unique)
+        try:
+            self._ingest(rows, None)
+            self._add_unique(rows)
+        except UserError as error:
+            raise UserError(error.what.replace(own, table.database), remedy=error.remedy) from None
+        finally:
+            with contextlib.suppress(UserError):  # it was not made
+                self._testbed.drop(own)
+
+    def _ingest(self, table: UserTable, layout: Layout | None) -> None:
         mapping = table.rows.with_name("mapping.yaml")
         mapping.write_text(yaml.safe_dump(mapping_of(table, layout), sort_keys=False))
         try:

@@ -14,6 +14,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -67,7 +68,7 @@ class UserTableRoutes:
             told = asked.with_body({name: value for name, value in form.items() if isinstance(value, str)})
             told.check_version()
             columns = _columns(_part(form, "schema"), told)
-            indexes = _indexes(_part(form, "indexes"))
+            indexes = Asks.of(_part(form, "indexes"))
             rows = form.get("rows")
             if not isinstance(rows, UploadFile):
                 raise UserError("the form lacks the file 'rows'", remedy="send the CSV as the last part")
@@ -78,7 +79,7 @@ class UserTableRoutes:
         return {}
 
     async def _bring_rows(self, asked: Asked) -> Payload:
-        columns, indexes = _columns(asked.body.get("schema"), asked), _indexes(asked.body.get("indexes"))
+        columns, indexes = _columns(asked.body.get("schema"), asked), Asks.of(asked.body.get("indexes"))
         rows, encoding = asked.body.get("rows"), encoding_of(asked.text("binary_encoding", "hex"))
         if not isinstance(rows, list):
             raise UserError("'rows' has to be a list of rows", remedy="send a list of values for each row")
@@ -170,18 +171,42 @@ def _in_charset(kind: str, charset: str, collation: str) -> str:
     return f"{found.group().strip()}{named}{kind[found.end() :]}"
 
 
-def _indexes(content: Any) -> list[list[str]]:
-    """Columns of each index that was asked for."""
-    if content in (None, []):
-        return []
-    try:
-        specs = {str(one.get("spec", "DEFAULT")).upper() for one in content}
-        found = [[str(column["column"]) for column in one["columns"]] for one in content]
-    except (AttributeError, KeyError, TypeError):
-        raise UserError("'indexes' is no list of indexes", remedy='send [{"columns": [{"column": "ra"}]}]') from None
-    if not specs <= {"DEFAULT", ""}:
-        raise UserError(f"indexes of kind {', '.join(sorted(specs))} are not made", remedy="ask for DEFAULT")
-    return found
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Indexes that are asked for: columns of each plain one, and of unique ones by their names."""
+
+    plain: list[list[str]]
+    unique: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, content: Any) -> Asks:
+        """From their JSON.
+
+        Raises:
+            UserError: it is no list of indexes, or one of a kind that is not made, or unique and without a name.
+        """
+        found = cls([], {})
+        try:
+            for one in content or []:
+                found._add(str(one.get("spec", "DEFAULT")).upper(), str(one.get("index", "")), one["columns"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise UserError(
+                "'indexes' is no list of indexes", remedy='send [{"columns": [{"column": "ra"}]}]'
+            ) from None
+        return found
+
+    def _add(self, spec: str, name: str, columns: Sequence[Mapping[str, Any]]) -> None:
+        if spec in ("DEFAULT", ""):
+            self.plain.append([str(column["column"]) for column in columns])
+            return
+        if spec != "UNIQUE":
+            raise UserError(f"indexes of kind {spec[:40]} are not made", remedy="ask for DEFAULT or UNIQUE")
+        if not name or name in self.unique:
+            raise UserError(
+                "a unique index has no name, or that of another", remedy="send a name of its own as 'index'"
+            )
+        lengths = [(str(column["column"]), int(column.get("length") or 0)) for column in columns]
+        self.unique[name] = [f"{column}({length})" if length else column for column, length in lengths]
 
 
 def _marks(asked: Asked) -> TextMarks:
@@ -200,8 +225,13 @@ def _marks(asked: Asked) -> TextMarks:
     return TextMarks(separator, quote, escape, _CHARSETS[charset.lower()])
 
 
-def _table(asked: Asked, columns: dict[str, str], indexes: list[list[str]], rows: Path, marks: TextMarks) -> UserTable:
+def _table(asked: Asked, columns: dict[str, str], indexes: Asks, rows: Path, marks: TextMarks) -> UserTable:
     """What was asked for as one value."""
+    found = _placed(asked, columns, indexes.plain, rows, marks)
+    return replace(found, unique=indexes.unique) if indexes.unique else found
+
+
+def _placed(asked: Asked, columns: dict[str, str], indexes: list[list[str]], rows: Path, marks: TextMarks) -> UserTable:
     database, name = own_database(asked.text("database")), asked.text("table")
     if not asked.flag("is_partitioned"):
         return UserTable(database, name, columns, rows, marks, indexes)

@@ -154,13 +154,22 @@ def test_wrong_rows_are_refused(client: httpx.Client, tables: PlayedUserTables, 
 
 
 def test_indexes_are_asked_for_by_their_columns(client: httpx.Client, tables: PlayedUserTables) -> None:
-    """Plain ones are made, others are refused."""
+    """Plain ones and unique ones are made, others are refused."""
     index = {"index": "by_name", "spec": "DEFAULT", "columns": [{"column": "name", "length": 0, "ascending": 1}]}
     body = {"database": "user_ann", "table": "mine", "schema": SCHEMA, "rows": [], "indexes": [index]}
     assert client.post("/ingest/data?version=55", json=body).json()["success"] == 1
     assert tables.added["user_ann.mine"][0].indexes == [["name"]]
-    wrong = client.post("/ingest/data?version=55", json=body | {"indexes": [index | {"spec": "UNIQUE"}]}).json()
-    assert "indexes of kind UNIQUE are not made" in wrong["error"]
+    unique = {"index": "one", "spec": "unique", "columns": [{"column": "id"}, {"column": "name", "length": 3}]}
+    body |= {"table": "other", "indexes": [index, unique]}
+    assert client.post("/ingest/data?version=55", json=body).json()["success"] == 1
+    found = tables.added["user_ann.other"][0]
+    assert (found.indexes, found.unique) == ([["name"]], {"one": ["id", "name(3)"]})
+    for changed, words in (
+        ({"spec": "FULLTEXT"}, "indexes of kind FULLTEXT are not made"), ({"index": ""}, "has no name"),
+        ({"columns": [{}]}, "is no list of indexes"), ({"columns": [{"column": "a", "length": "b"}]}, "is no list"),
+    ):  # fmt: skip
+        wrong = client.post("/ingest/data?version=55", json=body | {"indexes": [unique | changed]}).json()
+        assert words in wrong["error"]
 
 
 def test_only_databases_of_users_are_dropped(client: httpx.Client, tables: PlayedUserTables) -> None:
