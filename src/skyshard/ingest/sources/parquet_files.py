@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skyshard.basics.errors import UserError
@@ -19,6 +20,7 @@ from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.ingest.source import InputBatch, InputSlice, batch_rows, pair_of
 from skyshard.ingest.sources.wanted_rows import asked_columns, wanted_rows
+from skyshard.ingest.values.arrow_values import plain_array
 from skyshard.ingest.values.column_rules import Rule, make_columns
 from skyshard.ingest.values.text_values import RowError
 
@@ -55,13 +57,15 @@ class ParquetReader:
         first_row = 1
         try:
             with pq.ParquetFile(piece.path, buffer_size=BUFFER_BYTES) as file:
-                names = _wanted(piece, file, rules, table, asked_columns(self.where))
+                masks = _masks(file.schema_arrow)
+                names = _wanted(piece, file, rules, table, asked_columns(self.where), masks)
                 groups = range(file.num_row_groups)
                 if piece.row_groups is not None:
                     groups = range(piece.row_groups[0], piece.row_groups[1] + 1)
                     first_row += sum(file.metadata.row_group(i).num_rows for i in range(piece.row_groups[0]))
                 for batch in _batches(file, batch_rows(table), groups, names):
-                    given = InputBatch(batch, first_row)
+                    counted: Counter[str] = Counter()
+                    given = InputBatch(_unmasked(batch, masks, counted), first_row, conversions=counted)
                     yield self._made(piece, given, rules, table, layout)
                     first_row += batch.num_rows
         except (pa.ArrowException, OSError) as error:
@@ -71,7 +75,7 @@ class ParquetReader:
         self, piece: InputSlice, given: InputBatch, rules: tuple[Rule, ...], table: Table, layout: TableLayout
     ) -> InputBatch:
         """The table's columns of a batch of the file's, of the rows that are wanted."""
-        conversions: Counter[str] = Counter()
+        conversions = Counter(given.conversions)
         named = dict(zip(given.batch.schema.names, given.batch.columns, strict=True))
         taken, inputs = wanted_rows(piece, given, named, self.where)
         try:
@@ -106,8 +110,42 @@ def twin_names(names: Sequence[str]) -> dict[str, list[str]]:
     return {name: [*found[: found.index(name)], *found[found.index(name) + 1 :]] for found in several for name in found}
 
 
+def _masks(schema: pa.Schema) -> dict[str, str]:
+    """Columns and the flags beside them that say which values mean nothing: masked columns as astropy writes them.
+
+    >>> said = {b"table_meta_yaml": b"mask: !astropy.table.SerializedColumn {name: n.mask}"}
+    >>> _masks(pa.schema([("n", pa.int8()), ("n.mask", pa.bool_()), ("m.mask", pa.bool_())], said))
+    {'n': 'n.mask'}
+    """
+    said = (schema.metadata or {}).get(b"table_meta_yaml", b"").decode("utf-8", "replace")
+    flags = {field.name for field in schema if pa.types.is_boolean(field.type)}
+    return {
+        name: f"{name}.mask"
+        for name in schema.names
+        if f"{name}.mask" in flags and f"mask: !astropy.table.SerializedColumn {{name: {name}.mask}}" in said
+    }
+
+
+def _unmasked(batch: pa.RecordBatch, masks: Mapping[str, str], conversions: Counter[str]) -> pa.RecordBatch:
+    """The batch with NULL where a mask is set; values that this takes away are counted."""
+    for name, mask in masks.items():
+        if name in batch.schema.names:
+            values = plain_array(batch.column(name))
+            masked = pc.fill_null(batch.column(mask), False)
+            if lost := int(pc.sum(pc.and_(masked, values.is_valid())).as_py() or 0):
+                conversions[f"{name}: masked → NULL"] += lost
+            values = pc.if_else(masked, pa.scalar(None, values.type), values)
+            batch = batch.set_column(batch.schema.get_field_index(name), name, values)
+    return batch
+
+
 def _wanted(
-    piece: InputSlice, file: pq.ParquetFile, rules: tuple[Rule, ...], table: Table, asked: frozenset[str]
+    piece: InputSlice,
+    file: pq.ParquetFile,
+    rules: tuple[Rule, ...],
+    table: Table,
+    asked: frozenset[str],
+    masks: Mapping[str, str],
 ) -> list[str]:
     """The input columns to read, in the file's order; a missing one is named, and one that occurs twice."""
     have = set(file.schema_arrow.names)
@@ -123,6 +161,7 @@ def _wanted(
     for name in sorted(wanted & twins.keys()):
         if name in twins[name]:
             raise UserError(f"'{piece.path}' has column '{name}' twice", remedy="name each column once")
+    wanted |= {masks[name] for name in wanted & masks.keys()}
     return [name for name in file.schema_arrow.names if name in wanted]
 
 

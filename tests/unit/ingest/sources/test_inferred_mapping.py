@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from astropy.table import MaskedColumn
+from astropy.table import Table as MaskedTable
 from tests.support.butler_trees import objects
 
 from skyshard.basics.errors import UserError
@@ -171,6 +173,23 @@ def test_other_files_are_called_what_they_are(tmp_path: Path) -> None:
     (tmp_path / "a.fits").write_bytes(b"SIMPLE  =                    T")
     with pytest.raises(UserError, match=r"a\.fits' is a FITS file, no text"):
         opened(tmp_path, files=["a.fits"])
+
+
+def test_masked_values_of_astropy_are_null(tmp_path: Path) -> None:
+    """Under a mask a file has any number; flags that astropy did not write are columns like others."""
+    table = MaskedTable({"objectId": [1, 2, 3], "n": MaskedColumn([7, 8, 9], mask=[False, True, False])})
+    table["s"] = MaskedColumn(["a", "b", "c"], mask=[True, False, False])
+    table.write(tmp_path / "a.parquet")
+    found = opened(tmp_path, files=["a.parquet"], where="n is null or n > 8").tables["Object"]
+    (batch,) = found.reader.batches(found.slices[0], found.table, found.layout)
+    assert batch.batch.select(["objectId", "n", "s"]).to_pydict() == {
+        "objectId": [2, 3], "n": [None, 9], "s": [b"b", b"c"],
+    }  # fmt: skip
+    assert [text for text in batch.conversions if "masked" in text] == ["n: masked → NULL", "s: masked → NULL"]
+    pq.write_table(pq.read_table(tmp_path / "a.parquet").replace_schema_metadata(), tmp_path / "a.parquet")
+    found = opened(tmp_path, files=["a.parquet"]).tables["Object"]
+    (batch,) = found.reader.batches(found.slices[0], found.table, found.layout)
+    assert batch.batch["n"].to_pylist() == [7, 8, 9]
 
 
 def test_role_is_needed_where_nothing_is_inferred(tmp_path: Path) -> None:
