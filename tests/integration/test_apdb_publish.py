@@ -137,6 +137,16 @@ def test_the_target_is_the_same_database_whatever_it_is_called(testbed: Testbed,
     assert ask(testbed, counted) == [(7, 4)]
 
 
+def test_a_target_that_was_refused_is_not_kept(testbed: Testbed, writer: TileWriter) -> None:
+    """A wrong name does not bind: nothing has left yet."""
+    store(writer, 1, NIGHT)
+    for wrong in ("no name", "night"):
+        with pytest.raises(UserError):
+            testbed.apdb.publish("night", wrong, is_all=True)
+    testbed.apdb.publish("night", "ppdb", is_all=True)
+    assert ask(testbed, "SELECT COUNT(*) FROM DiaSource") == [(4,)]
+
+
 def test_a_killed_publication_is_gone_on_with(testbed: Testbed, writer: TileWriter, tmp_path: Path) -> None:
     """kill -9 at drawn moments: no row is lost, none comes twice."""
     for visit in range(1, 7):

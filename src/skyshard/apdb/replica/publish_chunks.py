@@ -99,6 +99,8 @@ def _require_target(database: MutableDatabase, folder: Path, into: str, ledger: 
     is_there = stored in names.published_stored
     if is_there:
         known = names.shown(stored)
+    if known != into and not done and not _has_brought(database, stored if is_there else names.find(known), folder):
+        known, stored, is_there = into, "", False  # an earlier run was refused: it is free to choose
     if known != into:
         raise UserError(f"it is published into '{known}' already", remedy=f"say --into {known}")
     if done and not is_there and (stored or not names.find(into)):
@@ -117,6 +119,13 @@ def _keep_stored(database: MutableDatabase, folder: Path, into: str) -> None:
     names = database.registry.published.names()
     if not (folder / _STORED).exists() and names.find(into) in names.published_stored:
         write_atomically(folder / _STORED, names.find(into))
+
+
+def _has_brought(database: MutableDatabase, stored: str, folder: Path) -> bool:
+    """Whether a transaction of a database, by its stored name, has brought rows of this one, or is about to."""
+    rows = database.registry.transactions.all(stored) if stored else []
+    ours = (row for row in rows if Path(row["source"]).is_relative_to(folder))
+    return any(row["state"] != TransactionState.ABORTED for row in ours)
 
 
 def _kept(file: Path) -> str:
