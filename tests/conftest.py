@@ -47,7 +47,7 @@ os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(FILES))
 LONG_FILES = (
     "test_soak", "test_documented", "test_ingest_hosts", "test_obscore", "test_obscore_kills",
     "test_obscore_shapes", "test_visit_kills",
-    "test_apdb_publish", "test_apdb_meanwhile", "test_moves", "test_nodes_over_hosts", "test_exactly_once",
+    "test_apdb_publish", "test_apdb_meanwhile", "test_moves", "test_exactly_once",
     "test_running_hosts", "test_replace", "test_database_life", "test_faults", "test_lost_rows", "test_operating",
     "test_nodes", "test_synth_ingest", "test_replicas", "test_compaction", "test_cluster_upgrade", "test_lost_czar",
     "test_row_policies", "test_bench", "test_experiment", "test_ending", "test_projection", "test_keys", "test_engines",

@@ -6,18 +6,30 @@ And its Ray: joined, cut off, killed; what a driver is told, and what is left be
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from tests.support import host_faults as faults
 from tests.support.hosts import CHECKOUT, PREFIX, Host, Lab, Running
 from tests.support.network_server import SECRET
-from tests.support.running_site import COMMAND, CZAR, SPARE_MEMORY, RunningSite, running_site, wait_until
+from tests.support.running_site import (
+    BETWEEN_COMMANDS_S,
+    COMMAND,
+    CZAR,
+    SOCKET,
+    SPARE_MEMORY,
+    RunningSite,
+    running_site,
+    wait_until,
+)
 
 from skyshard.catalog.ddl import DUMMY_CHUNK
 from skyshard.db.connection import Account, connect
@@ -28,6 +40,7 @@ from skyshard.testbed import Testbed
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(1200)]
 RECIPE = str(data_folder("synth", "recipes") / "mini.yaml")
 RAY_PORT = 6379
+COUNT = "SELECT COUNT(*) AS n, SUM(objectId % 1000) AS total FROM Object WHERE ra > 0"
 _JOIN = """
 import operator, os, sys, threading, time
 from skyshard.runtime import RayAddress, open_runtime
@@ -187,6 +200,7 @@ def test_every_process_of_ray_has_our_settings_and_no_secret(site: RunningSite) 
                 told = " ".join([*process.cmdline(), *process.environ().values()])
                 assert token not in told
                 assert SECRET not in told
+                assert re.search(r"/(dashboard|monitor|log_monitor)\.py\b", told) is None, "nobody uses it"
         logs = [*(host.folder / "logs").glob("*.log"), *host.folder.glob("mysql.run/*")]
         logs += (host.folder / "tmp").glob("skyshard-ray-*/r/session_*/logs/*")
         assert len(logs) > 5
@@ -322,6 +336,53 @@ def test_a_host_whose_power_was_cut_is_named_and_comes_back(site: RunningSite) -
     assert "node1 (node1:3306): no server answers" in found.stdout
     site.boot("node1")
     site.skyshard("verify", "sky")
+
+
+def test_a_third_host_is_added_filled_and_removed(site: RunningSite) -> None:
+    """Refused while it does not run; then it has what every node has, and gets new chunks."""
+    before = counted(site, "sky")
+    _shut(site.prepare("node3", ["node1", "node2", "node3"]))
+    wider = str(site.lab.own / "wider.yaml")
+    (site.czar.folder / "wider.yaml").write_text((site.lab["node3"].folder / "cluster.yaml").read_text())
+    refused = site.skyshard("nodes", "add", "--file", wider, check=False)
+    assert (refused.returncode, "node3" in refused.stderr.splitlines()[-1]) == (3, True), refused.stderr
+    assert [one["name"] for one in listed(site)] == ["node1", "node2"]
+    site.launch("node3")
+    added: list[Any] = []
+
+    def is_added() -> bool:
+        found = site.skyshard("nodes", "add", "--file", wider, "--json", check=False)
+        if found.returncode == 0:
+            added.extend(json.loads(found.stdout))
+        return found.returncode == 0
+
+    wait_until((site.lab["node3"].folder / SOCKET).exists, "node3 listens", site.supervisors["node3"])
+    wait_until(is_added, "node3 is added", site.supervisors["node3"], every_s=BETWEEN_COMMANDS_S)
+    assert [(one["node"], one["databases"], one["left"]) for one in added] == [("node3", 1, {})]
+    site.skyshard("ingest", "mini", "--database", "three", "--replicas", "3")
+    for name in ("sky", "three"):
+        site.skyshard("verify", name)
+        assert counted(site, name) == before
+    site.skyshard("replicas", "status")
+    [third] = [one for one in listed(site) if one["name"] == "node3"]
+    assert (third["state"], third["answers"], third["chunks"] > 0) == ("active", True, True)
+    held = site.skyshard("nodes", "remove", "node3", check=False)
+    assert (held.returncode, "replicas drain node3" in held.stderr) == (2, True)
+    site.skyshard("drop", "three", "--yes", "--grace", "0")
+    site.skyshard("nodes", "remove", "node3")
+    assert [one["name"] for one in listed(site)] == ["node1", "node2"]
+    site.skyshard("replicas", "status")
+    again = site.skyshard("nodes", "add", "--file", wider, check=False)
+    assert (again.returncode, "there was a node node3" in again.stderr) == (2, True)
+    assert counted(site, "sky") == before
+
+
+def counted(site: RunningSite, database: str) -> Any:
+    return json.loads(site.skyshard("query", COUNT, "--database", database, "--format", "json").stdout)["rows"]
+
+
+def listed(site: RunningSite) -> Any:
+    return json.loads(site.skyshard("nodes", "list", "--json").stdout)
 
 
 def test_nothing_is_left_of_a_supervisor(site: RunningSite) -> None:

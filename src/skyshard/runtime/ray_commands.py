@@ -22,6 +22,9 @@ from skyshard.runtime.ray_settings import (
 HEAD_OBJECT_STORE_BYTES = 300_000_000
 """No work is done beside the head, but drivers hand over what they share through it: a few blocks of an ingest."""
 
+HEAD_ALONE = {"RAY_START_HOOK": "skyshard.runtime.on_ray.quiet.before_head"}
+"""What `ray start` calls first; there it is not to start processes that nobody uses."""
+
 
 @dataclass(frozen=True, slots=True)
 class RayStart:
@@ -39,7 +42,9 @@ def start_head(folder: Path, ip: str, port: int, token: Path, ports: RayPorts | 
         ip: this host's address, as the others reach it.
     """
     options = ["--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false"]
-    return _start([*options, f"--object-store-memory={HEAD_OBJECT_STORE_BYTES}"], folder, ip, token, ports)
+    options.append(f"--object-store-memory={HEAD_OBJECT_STORE_BYTES}")
+    start = _start(options, folder, ip, token, ports)
+    return RayStart(start.command, {**start.environment, **HEAD_ALONE})
 
 
 def start_node(

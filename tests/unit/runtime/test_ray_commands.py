@@ -32,3 +32,11 @@ def test_tasks_run_on_nodes_only() -> None:
     node = start_node("node1", 16, "10.0.0.1:6379", Path("/tmp/r"), "10.0.0.2", Path("/token"))
     assert "--num-cpus=0" in head.command
     assert {"--num-cpus=16", '--resources={"node:node1": 1}', "--block"} <= set(node.command)
+
+
+def test_a_head_starts_no_process_that_nobody_uses() -> None:
+    """Ray calls our hook first, on the head alone."""
+    head = start_head(Path("/tmp/r"), "10.0.0.1", 6379, Path("/token"))
+    node = start_node("node1", 16, "10.0.0.1:6379", Path("/tmp/r"), "10.0.0.2", Path("/token"))
+    assert head.environment["RAY_START_HOOK"] == "skyshard.runtime.on_ray.quiet.before_head"
+    assert "RAY_START_HOOK" not in node.environment

@@ -8,6 +8,8 @@ from typing import Any
 import ray
 
 LOGGER = logging.getLogger(__name__)
+UNUSED = ("start_api_server", "start_monitor")
+"""What starts the processes of dashboard and autoscaler, of a head."""
 
 
 def quieten(log_to_driver: bool = False) -> None:
@@ -16,12 +18,23 @@ def quieten(log_to_driver: bool = False) -> None:
     The processes that are not used take 40 % of the start-up time on two cores. Where a Ray release has no such names,
     nothing is changed.
     """
-    node = ray._private.node.Node
-    unused = ["start_api_server", "start_monitor"]
     if not log_to_driver:
         ray._private.worker.print_to_stdstream = _log
-        unused.append("start_log_monitor")
-    for name in unused:
+        _leave_out("start_log_monitor")
+    _leave_out(*UNUSED)
+
+
+def before_head(*_: Any) -> None:
+    """``ray start`` calls it before it starts anything (``ray_commands``): no processes for dashboard and autoscaler.
+
+    Without one its ``--include-dashboard=false`` starts a process all the same, and waits for it.
+    """
+    _leave_out(*UNUSED)
+
+
+def _leave_out(*names: str) -> None:
+    node = ray._private.node.Node
+    for name in names:
         if hasattr(node, name):
             setattr(node, name, _start_nothing)
 
