@@ -5,6 +5,7 @@ No I/O. Rows in errors count from 0 within the array given.
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_DOWN, Context, Decimal
 
@@ -32,6 +33,7 @@ _INTEGER = rb"^\s*[+-]?\d+(\.0*)?\s*$"
 _REMEDY = "fix the value, or say in null_text (in a dump: \\N) what means NULL"
 _CLOCKS = ("time", "datetime", "timestamp")
 _LONGEST_SECOND = 19
+_SHOWN_BYTES = 160
 _MOST_DIGITS = 76
 _LONG_NUMBER = r"[eE][+-]?\d{2}|\d{30}|\.\d{38}"
 _EXACT = Context(prec=2000, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -108,7 +110,13 @@ def _first_not(texts: pa.Array, pattern: bytes) -> int | None:
 
 
 def _shown(texts: pa.Array, row: int) -> str:
-    return repr(texts[row].as_py()[:40].decode("latin1"))
+    """A text for a message: UTF-8, which most files are, else latin1, in which all bytes are letters."""
+    raw = texts[row].as_py()
+    try:
+        cut_off = len(raw) > _SHOWN_BYTES  # within a letter, perhaps
+        return repr(codecs.getincrementaldecoder("utf-8")().decode(raw[:_SHOWN_BYTES], final=not cut_off)[:40])
+    except UnicodeDecodeError:
+        return repr(raw[:40].decode("latin1"))
 
 
 def _nullify(texts: pa.Array, pattern: bytes, what: str, conversions: Counter[str]) -> pa.Array:

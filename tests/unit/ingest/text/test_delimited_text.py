@@ -147,6 +147,21 @@ def test_wrong_value_is_named(tmp_path: Path, types: tuple[str, ...], content: b
     assert "t.tsv" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("\u22125".encode(), "'\u22125'"), (b"5\xe9", "'5\xe9'"), ("\u20ac".encode() * 99, repr("\u20ac" * 40)),
+        (b"\xe9" * 300, repr("\xe9" * 40)),
+    ],
+)  # fmt: skip
+def test_letters_of_a_wrong_value_are_shown(tmp_path: Path, value: bytes, shown: str) -> None:
+    """Of UTF-8 as they are, of other bytes as latin1."""
+    (tmp_path / "t.csv").write_bytes(value + b",1\n")
+    with pytest.raises(UserError) as caught:
+        read(tmp_path / "t.csv", table("int", "int"), CSV)
+    assert f"{shown} is no whole number" in str(caught.value)
+
+
 def test_null_in_not_null_column_is_refused(tmp_path: Path) -> None:
     r"""``\N`` in a NOT NULL column is an error, not a zero."""
     path = tmp_path / "t.tsv"
