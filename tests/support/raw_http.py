@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -38,8 +39,10 @@ def request(method: str, target: str, *headers: str, body: bytes = b"", version:
 class RawConnection:
     """One connection."""
 
-    def __init__(self, place: tuple[str, int]) -> None:
+    def __init__(self, place: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
         self.socket = socket.create_connection(place, timeout=PATIENCE_S)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=place[0])
         self._file: BinaryIO = self.socket.makefile("rb")
 
     def send(self, *pieces: bytes) -> None:
@@ -82,9 +85,9 @@ class RawConnection:
 
 
 @contextlib.contextmanager
-def raw_connection(place: tuple[str, int]) -> Iterator[RawConnection]:
+def raw_connection(place: tuple[str, int], tls: ssl.SSLContext | None = None) -> Iterator[RawConnection]:
     """Closed at leaving."""
-    made = RawConnection(place)
+    made = RawConnection(place, tls)
     try:
         yield made
     finally:

@@ -21,12 +21,14 @@ import pytest
 from tests.support.authority import Authority
 from tests.support.four_chunks import Source
 from tests.support.played_services import PlayedQueries, PlayedSubmissions, played_services, played_tap
+from tests.support.raw_http import raw_connection, request
 
 from skyshard.basics.errors import UserError
 from skyshard.serve import doors
 from skyshard.serve.access import OpenAccess
 from skyshard.serve.door import tls_context
 from skyshard.serve.doors import Work, build_house
+from skyshard.serve.http import http_connection
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.run_doors import House, run_doors
 from skyshard.serve.serve_file import ServeFile
@@ -101,8 +103,9 @@ def test_idle_connections_do_not_keep_it() -> None:
     assert said[-1] == "all doors are closed"
 
 
-def test_doors_speak_tls_where_there_is_a_certificate(tmp_path: Path) -> None:
-    """1.2 or later, of the certificate that was given; nothing is answered in the clear."""
+def test_doors_speak_tls_where_there_is_a_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1.2 or later, of the certificate that was given; nothing is answered in the clear, and refusals arrive whole."""
+    monkeypatch.setattr(http_connection, "QUIET_S", 0.1)
     authority = Authority(tmp_path / "authority")
     tls = authority.issue(tmp_path / "tls", "localhost")
 
@@ -111,6 +114,10 @@ def test_doors_speak_tls_where_there_is_a_certificate(tmp_path: Path) -> None:
         assert httpx.get(f"{address}meta/version", verify=context).json()["success"] == 1
         with pytest.raises(httpx.HTTPError):
             httpx.get(address.replace("https:", "http:"))
+        place = httpx.URL(address)
+        with raw_connection((str(place.host), int(place.port or 0)), context) as refused:
+            refused.send(request("GET", "/?" + "a" * 3_000_000))
+            assert (refused.answer().status, refused.has_ended()) == (431, True)
 
     settings = ServeFile(http="localhost:0", open=True, certificate=Path(tls.cert), key=Path(tls.key))
     assert served(settings, visit)[0].startswith("http is ready at https://localhost:")

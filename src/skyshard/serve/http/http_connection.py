@@ -21,6 +21,8 @@ HEAD_S = 60.0
 """So long a head may take, from its first byte or that of the connection on."""
 LINGER_S = 30.0
 """So long what a refused request still sends is read, and forgotten."""
+QUIET_S = 2.0
+"""A client that sends nothing for so long sends no more."""
 SOON_BYTES = 65_536
 """A body that was not asked for is waited for, if it is no longer."""
 _TOO_LONG = f"the request line and headers are longer than {HEAD_BYTES:,} bytes, the limit; send what is long by POST"
@@ -121,6 +123,7 @@ class HttpConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """As of ``asyncio.Protocol``."""
         if self._lingering.is_closing():
+            self._lingering.hear()
             return
         super().data_received(data)
         if self.conn.their_state is h11.DONE and len(self.conn.trailing_data[0]) <= HEAD_BYTES:
@@ -196,9 +199,10 @@ class LingeringTransport(asyncio.Transport):
         self._exchange = exchange
         self.is_patient = True
         self._end: asyncio.TimerHandle | None = None
+        self._end_s = 0.0
 
     def close(self) -> None:
-        """Nothing more is written; what still comes has ``LINGER_S``."""
+        """Nothing more is written; what still comes has ``LINGER_S``, as long as something comes."""
         if self._end is not None:
             return
         if self._inner.is_closing() or not (self.is_patient and self._exchange.is_owed):
@@ -207,7 +211,16 @@ class LingeringTransport(asyncio.Transport):
         if self._inner.can_write_eof():
             self._inner.write_eof()
         self._inner.resume_reading()
-        self._end = asyncio.get_running_loop().call_later(LINGER_S, self._inner.close)
+        loop = asyncio.get_running_loop()
+        self._end_s = loop.time() + LINGER_S
+        self._end = loop.call_later(QUIET_S, self._inner.close)
+
+    def hear(self) -> None:
+        """Something came."""
+        if self._end is not None and not self._inner.is_closing():
+            self._end.cancel()
+            loop = asyncio.get_running_loop()
+            self._end = loop.call_at(min(loop.time() + QUIET_S, self._end_s), self._inner.close)
 
     def abandon(self) -> None:
         """Close at once."""

@@ -234,7 +234,10 @@ class IngestRest:
 
     def _forget_table(self, database: str, table: str) -> None:
         with self._state.lock:
-            if self._state.find(database) is None and self._publishing.published(database) is not None:
+            open_now = self._state.find(database)
+            there = self._publishing.published(database) or {"tables": ()}
+            is_published = any(one["name"] == table for one in there["tables"])
+            if is_published and (open_now is None or table not in open_now.tables):
                 what = f"{database}.{table} is published: single tables of a published database are not dropped"
                 raise UserError(what, remedy="drop the database, and bring its other tables again")
             registered = self._state.changeable(database)
