@@ -197,7 +197,17 @@ class _Mover:
 
 
 def position_of(node: exp.Expr) -> int | None:
-    """The position that a whole number means in GROUP BY and ORDER BY; TRUE is one, too."""
+    """The position that a whole number means in GROUP BY and ORDER BY: MariaDB passes over parentheses, carries signs
+    out, and takes TRUE for 1; there is none below 1.
+
+    >>> [position_of(one) for one in (exp.true(), exp.Neg(this=exp.Paren(this=exp.Literal.number(2))), exp.null())]
+    [1, -2, None]
+    """
+    if isinstance(node, exp.Paren):
+        return position_of(node.this)
+    if isinstance(node, exp.Neg):
+        found = position_of(node.this)
+        return None if found is None else -found
     if isinstance(node, exp.Boolean):
         return int(bool(node.this))
     is_whole = isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit()

@@ -58,7 +58,7 @@ class Resolver:
         group, items = self._block.select.args.get("group"), self._block.select.expressions
         for part in group.expressions if group else ():
             position = part.meta[ITEM] + 1 if ITEM in part.meta else position_of(part)
-            meant = items[position - 1].unalias().unnest() if position and position <= len(items) else part
+            meant = items[position - 1].unalias().unnest() if position and 0 < position <= len(items) else part
             if isinstance(meant, exp.Column) and isinstance(meant.this, exp.Identifier):
                 yield meant
 

@@ -27,6 +27,22 @@ def test_stars_are_their_columns_and_positions_count_them() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("position", ["2", "(2)", "((2))", "+2", "- -2", "-(-(2))"])
+def test_a_position_may_stand_in_parentheses_and_behind_signs(position: str) -> None:
+    """As MariaDB's parser takes it: ``(2)`` is the second item, not a constant."""
+    assert [render(one) for one in apart(f"SELECT ra, kind FROM Object GROUP BY {position}").group] == [
+        "`Object`.`kind`"
+    ]
+    assert [one.item for one in apart(f"SELECT ra, kind FROM Object ORDER BY {position}").order] == [1]
+
+
+def test_true_is_the_first_position() -> None:
+    """TRUE is 1 there, too; other constants are none."""
+    assert [one.item for one in apart("SELECT ra, kind FROM Object ORDER BY TRUE, 1 + 1, 2.0, NULL").order] == [
+        0, None, None, None,
+    ]  # fmt: skip
+
+
 def test_an_alias_behind_a_star_names_its_own_item() -> None:
     """Items are counted as they are written, and found where the star has moved them to."""
     (term,) = apart("SELECT o.*, o.mag + 1 AS m FROM Object o ORDER BY m").order
@@ -75,6 +91,8 @@ def test_limit_and_offset_are_whole_numbers(limit: str, counts: tuple[int | None
     [
         ("SELECT mag FROM Object ORDER BY 2", "ORDER BY 2: there are 1 columns"),
         ("SELECT kind FROM Object GROUP BY 0", "GROUP BY 0: there are 1 columns"),
+        ("SELECT kind FROM Object ORDER BY (-1)", "ORDER BY -1: there are 1 columns"),
+        ("SELECT kind FROM Object GROUP BY FALSE", "GROUP BY 0: there are 1 columns"),
         ("SELECT mag FROM Object LIMIT 1.5", "LIMIT and OFFSET take whole numbers"),
         ("SELECT x.* FROM Object o", "unknown table 'x' in 'x.*'"),
     ],
