@@ -19,6 +19,7 @@ from skyshard.registry.stored.entry_columns import Numbers
 
 WHOLE = -1
 """Stands for the chunk of a pull that reads regular tables, which are whole on every node."""
+_LOOK = "see `skyshard cluster status`"
 
 
 class ReplicaChoice:
@@ -104,11 +105,12 @@ class ReplicaChoice:
             raise ClusterError(f"no node has good replicas of all tables of chunks {shown}", remedy=remedy)
         if full := [error for error in self._errors if isinstance(error, NoRoom)]:
             raise full[-1]
+        last = self._errors[-1]
         raise ClusterError(
-            f"no replica of chunks {shown} answers: {self._errors[-1]}",
-            remedy="see `skyshard cluster status`; --allow-partial answers from the other chunks",
+            f"no replica of chunks {shown} answers: {last.what if last.remedy == _LOOK else last}",
+            remedy=f"{_LOOK}; --allow-partial answers from the other chunks",
             retryable=True,
-        ) from self._errors[-1]
+        ) from last
 
 
 def _combined(numbers: Sequence[Numbers], counts: Sequence[int]) -> Numbers:

@@ -13,7 +13,7 @@ from skyshard.node.messages import BuildOrder, BuiltTable
 T = TypeVar("T")
 PER_NODE = 2
 """Orders under way at one node: enough to keep it busy, few enough to bound what a slow node holds."""
-RESTART = "see `skyshard cluster status`, run `skyshard cluster start`, then the ingest again: it does what is left"
+RESTART = "see `skyshard cluster status`, run `skyshard cluster start`, then the same again: it does what is left"
 
 
 class BackgroundThread:

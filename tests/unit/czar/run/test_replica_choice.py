@@ -54,6 +54,23 @@ def test_failed_chunks_go_to_another_replica_then_to_the_same_node_once() -> Non
     assert replicas.give_up([2], is_allowed=True) == [2]
 
 
+@pytest.mark.parametrize(
+    ("remedy", "said"),
+    [
+        ("see `skyshard cluster status`", "away; see"),
+        ("give node a its own folder", "away; give node a its own folder; see"),
+    ],
+)
+def test_what_to_do_is_said_once(remedy: str, said: str) -> None:
+    """The last error's own remedy is kept where it is another one."""
+    replicas = ReplicaChoice(pull({1: ("a",)}), NODES)
+    replicas.failed([Failure("a", (1,), ClusterError("away", remedy=remedy))])
+    with pytest.raises(ClusterError) as error:
+        replicas.give_up([1], is_allowed=False)
+    told = str(error.value).removesuffix("; --allow-partial answers from the other chunks")
+    assert told == f"no replica of chunks 1 answers: {said} `skyshard cluster status`"
+
+
 def test_chunk_that_no_serving_node_holds_is_named() -> None:
     """A chunk whose nodes do not serve is an error that names it."""
     replicas = ReplicaChoice(pull({1: ("a",), 7: ("z",)}), NODES)
