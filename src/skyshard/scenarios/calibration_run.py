@@ -117,7 +117,7 @@ class CalibrationRun:
             cluster.start(self.nodes)
             with Testbed(cluster.folder) as testbed:
                 for sky in self.skies:
-                    self._ingest(testbed, sky, watcher)
+                    make_sky(testbed, self.out, sky, self.recipe, watcher, columns="all" if self.has_columns else None)
                 for folder, (heat, sky) in missing.items():
                     announce(watcher, f"{heat}, {sky.name}")
                     as_rows: ScanWay | None = "rows" if self.has_columns else None
@@ -132,18 +132,6 @@ class CalibrationRun:
 
     def trial(self, folder: Path) -> CalibrationTrial:
         return CalibrationTrial(self.file, self.workload, folder, self.seed)
-
-    def _ingest(self, testbed: Testbed, sky: Sky, watcher: Watcher) -> None:
-        if database_of(sky) in testbed.registry.published.databases():
-            return
-        place = self.out / f"sky-{sky.name}"
-        with open_runtime("inline") as runtime:
-            write_catalog(
-                read_recipe(self.recipe), place, fraction=sky.fraction,
-                shrink="thinning" if sky.by == "t" else "coverage", runtime=runtime, watcher=watcher,
-            )  # fmt: skip
-        testbed.ingest(place, database=database_of(sky), columns="all" if self.has_columns else None, watcher=watcher)
-        shutil.rmtree(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +152,22 @@ def database_of(sky: Sky) -> str:
     'sky_c50000'
     """
     return f"sky_{sky.by}{round(sky.fraction * 1e6)}"
+
+
+def make_sky(
+    testbed: Testbed, out: Path, sky: Sky, recipe: str, watcher: Watcher, *, columns: str | None = None
+) -> None:
+    """Make and ingest a sky, unless its database is there; its files are beneath ``out`` meanwhile."""
+    if database_of(sky) in testbed.registry.published.databases():
+        return
+    place = out / f"sky-{sky.name}"
+    with open_runtime("inline") as runtime:
+        write_catalog(
+            read_recipe(recipe), place, fraction=sky.fraction,
+            shrink="thinning" if sky.by == "t" else "coverage", runtime=runtime, watcher=watcher,
+        )  # fmt: skip
+    testbed.ingest(place, database=database_of(sky), columns=columns, watcher=watcher)
+    shutil.rmtree(place)
 
 
 def measure(testbed: Testbed, database: str, asked: CalibrationTrial, *, is_cold: bool, watcher: Watcher) -> None:
