@@ -16,11 +16,14 @@ from skyshard.registry.stored import sql_tables as t
 
 LONGEST = 56
 """Characters of a database's name, so that names of director indexes find room."""
+_SHORT = 24
+"""So long a stored name may be, whatever it stands for."""
 _MADE = re.compile(r"_(\d+)_")
 
 
 def stored_name(shown: str, taken: Set[str]) -> str:
-    """The stored name of a new database.
+    """The stored name of a new database; a long one is no longer than what people call it, so that tables whose names
+    fit beside the first one fit beside each.
 
     Args:
         taken: stored names that were given, also to databases that are dropped since.
@@ -31,7 +34,7 @@ def stored_name(shown: str, taken: Set[str]) -> str:
     if shown not in taken:
         return shown
     last = max((int(found.group(1)) for name in taken if (found := _MADE.match(name))), default=1)
-    return f"_{last + 1}_{shown}"[:LONGEST].rstrip("_")
+    return f"_{last + 1}_{shown}"[: max(len(shown), _SHORT)].rstrip("_")
 
 
 def require_free(connection: sa.Connection, name: str) -> None:

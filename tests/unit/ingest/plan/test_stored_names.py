@@ -72,14 +72,26 @@ def test_names_become_stored_ones(database: str, director: str, means: tuple[str
     assert stored(database, director, known, KnownName("latest", "old", PUBLISHED, is_alias=True)) == means
 
 
+def planned_again(database: str, table: str) -> IngestPlan:
+    """A director in a database of a name that another one had."""
+    registry: Any = Names(KnownName("other", database, PUBLISHED))
+    plan = plan_of(database, "")
+    director = replace(
+        plan.tables[0].source, layout=TableLayout(role=Role.DIRECTOR, key="i"),
+        table=Table(table, (Column("i", parse_type("bigint")),)),
+    )  # fmt: skip
+    return with_stored_names(registry, replace(plan, tables=(PlannedTable(director, Loader.IMAGE, ""),)))
+
+
 def test_a_name_of_a_table_that_is_too_long_beside_a_stored_name_is_refused() -> None:
-    """A director's index is called after both; 56 letters are left for the database where it had its own name."""
-    registry: Any = Names(KnownName("other", "d" * 50, PUBLISHED))
-    plan = plan_of("d" * 50, "")
-    table = replace(plan.tables[0].source, layout=TableLayout(role=Role.DIRECTOR, key="i"))
-    plan = replace(plan, tables=(PlannedTable(table, Loader.IMAGE, ""),))
-    with pytest.raises(UserError, match=f"'_2_{'d' * 50}__Mark_p999999', of 67 characters"):
-        with_stored_names(registry, plan)
+    """A director's index is called after both; a short name of a database is longer where it had been used before."""
+    with pytest.raises(UserError, match=f"'_2_{'d' * 20}__{'M' * 34}_p999999', of 67 characters"):
+        planned_again("d" * 20, "M" * 34)
+
+
+def test_a_long_name_of_a_database_leaves_room_as_before() -> None:
+    """50 letters are left for it beside this table, the first time and each time after a drop."""
+    assert planned_again("d" * 50, "Mark").database == "_2_" + "d" * 47
 
 
 @pytest.mark.parametrize(

@@ -33,3 +33,11 @@ def test_a_name_that_is_used_again_is_stored_under_one_that_nobody_can_give() ->
     assert again == "_8_hsc"
     with pytest.raises(UserError, match="no usable database name"):
         require_database_name(again)
+
+
+def test_a_long_name_does_not_grow() -> None:
+    """Names of index tables have its length in them, and have to fit again after a drop."""
+    long = "n" * 47
+    again = stored_name(long, {long, "_7_dp1"})
+    assert (again, len(again)) == ("_8_" + "n" * 44, 47)
+    assert len(stored_name("n" * 20, {"n" * 20})) == 23
