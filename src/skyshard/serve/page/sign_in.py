@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -33,9 +34,12 @@ class SignIn:
         return found if found is not None and found.scope.includes(Scope.QUERY) else None
 
     async def sign_in(self, request: Request) -> Response:
-        """Take the token of the form."""
-        async with request.form(max_files=0, max_fields=4) as form:
-            token = str(form.get("token", "")).strip()
+        """Take the token of the form; what is no form has none."""
+        try:
+            async with request.form(max_files=0, max_fields=4) as form:
+                token = str(form.get("token", "")).strip()
+        except (MultiPartException, AssertionError):
+            token = ""
         if await self._keeper.who(request, key=token) is None:
             return RedirectResponse(f"{BASE}/sign-in?wrong", 303)
         answer = RedirectResponse(f"{BASE}/", 303)

@@ -103,6 +103,21 @@ def test_data_need_a_token(guarded: httpx.Client, path: str) -> None:
     assert guarded.get("/ui/").status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=b"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"x", b"--b\r\nno header\r\n\r\n", b'--b\r\nContent-Disposition: form-data; name="token"\r\n\r\nx\r\n--c',
+     b'--b\r\nContent-Disposition: form-data; name="token"; filename="x"\r\n\r\nkey\r\n--b--\r\n',
+     b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nkey\r\n' * 9 + b"--b--\r\n"],
+)  # fmt: skip
+def test_what_is_no_form_signs_nobody_in(guarded: httpx.Client, kind: str, body: bytes) -> None:
+    """Files, too many fields, and what cannot be read: the server had failed, and logged it."""
+    found = guarded.post("/ui/sign-in", content=body, headers={**HERE, "content-type": kind})
+    assert (found.status_code, found.headers["location"], "set-cookie" in found.headers) == (
+        303, "/ui/sign-in?wrong", False,
+    )  # fmt: skip
+
+
 def test_asking_whether_the_stream_may_be_read_ends(guarded: httpx.Client) -> None:
     """The page asks so when it has lost the stream. A browser sends its next request on the same connection: while the
     answer had no end, that was never answered."""
