@@ -20,6 +20,8 @@ from tests.support.ray_lab import CZAR, RayLab, ray_lab
 from tests.support.small_match import write_catalog as write_match
 from tests.support.tract_files import first_files
 
+from skyshard.cluster.cluster import Cluster
+from skyshard.db.connection import Account, connect
 from skyshard.host.shipped_data import data_folder
 from skyshard.testbed import Testbed
 
@@ -46,20 +48,6 @@ try:
         testbed.ingest(source, database=database, replicas=2, watcher=watch)
 except SkyshardError as error:
     sys.exit(f"{error.exit_code} {error}")
-"""
-_DIGESTS = """
-import sys
-from skyshard.testbed import Testbed
-with Testbed(sys.argv[1]) as testbed:
-    held = testbed.registry.replicas.all(sys.argv[2])
-    print(sorted((replica.target, replica.rows, replica.digest) for replica in held))
-"""
-_LATEST = """
-import sys
-from skyshard.cluster.cluster import Cluster
-from skyshard.db.connection import Account, connect
-with connect(Cluster.at(sys.argv[1]).endpoint("czar"), Account.ADMIN, "skyshard_registry") as admin:
-    print(admin.value("SELECT MAX(verified_s) FROM replicas WHERE `database` = %s", [sys.argv[2]]))
 """
 Fault = Callable[[RayLab], None]
 
@@ -131,7 +119,18 @@ def test_rows_are_the_same_as_on_one_host(made: RayLab, testbed: Testbed) -> Non
     made.skyshard("ingest", RECIPE, "--database", "same", "--replicas", "2")
     assert_good(made, "same")
     testbed.ingest(RECIPE, database="same", replicas=2)
-    assert made.czar.python(_DIGESTS, str(made.cluster), "same").strip() == digests_of(testbed, "same")
+    assert digests_over(made, "same") == digests_of(testbed, "same")
+
+
+def digests_over(made: RayLab, database: str) -> str:
+    with made.czar.network(), Testbed(made.cluster) as testbed:
+        return digests_of(testbed, database)
+
+
+def last_verified_s(made: RayLab, database: str) -> float:
+    endpoint = Cluster.at(str(made.cluster)).endpoint("czar")
+    with made.czar.network(), connect(endpoint, Account.ADMIN, "skyshard_registry") as admin:
+        return float(str(admin.value("SELECT MAX(verified_s) FROM replicas WHERE `database` = %s", [database])))
 
 
 def digests_of(testbed: Testbed, database: str) -> str:
@@ -147,7 +146,7 @@ def test_a_match_table_is_the_same_as_on_one_host(made: RayLab, testbed: Testbed
     made.skyshard("ingest", source, "--database", "matched", "--replicas", "2")
     assert_good(made, "matched")
     testbed.ingest(source, database="matched", replicas=2)
-    assert made.czar.python(_DIGESTS, str(made.cluster), "matched").strip() == digests_of(testbed, "matched")
+    assert digests_over(made, "matched") == digests_of(testbed, "matched")
     sql = "SELECT COUNT(*), SUM(o.id * m.id2) FROM Object o JOIN Match m ON o.id = m.id1"
     found = made.skyshard("query", sql, "--database", "matched", "--format", "csv", "--no-header").stdout
     assert found.strip() == ",".join(map(str, testbed.query(sql, database="matched").table.to_pylist()[0].values()))
@@ -163,7 +162,7 @@ def test_rows_are_traced_repaired_and_dropped(made: RayLab) -> None:
     origin = json.loads(made.skyshard("where-from", files.database, "Object", "11", "--json").stdout)
     [row] = origin["rows"]
     assert (row["file"]["path"], row["row"]) == (str(files.path("Object", 2)), 1)
-    before = made.czar.python(_DIGESTS, str(made.cluster), files.database)
+    before = digests_over(made, files.database)
     held = sorted((made.lab["node1"].folder / "mysql").rglob(f"{files.database}/Object_[0-9]*.MYD"))
     lost = next(path for path in held if path.stat().st_size)
     made.lab["node1"].run("rm", str(lost))
@@ -171,7 +170,7 @@ def test_rows_are_traced_repaired_and_dropped(made: RayLab) -> None:
     made.skyshard("replicas", "repair", files.database)
     assert lost.stat().st_size
     assert_good(made, files.database)
-    assert made.czar.python(_DIGESTS, str(made.cluster), files.database) == before
+    assert digests_over(made, files.database) == before
     made.skyshard("drop", files.database, "--yes")
     hosts = [made.lab[name].folder for name in (CZAR, *made.nodes)]
     assert [path for folder in hosts for path in folder.rglob(f"*{files.database}*") if path.is_dir()] == []
@@ -195,7 +194,7 @@ def test_a_clock_that_is_an_hour_off_is_remarked_and_changes_nothing(made: RayLa
         made.skyshard("compact", files.database)
         assert tables_on(made, "node2", files.database) == tables_on(made, "node1", files.database)
         made.skyshard("replicas", "verify", files.database)
-        assert float(made.czar.python(_LATEST, str(made.cluster), files.database)) < time.time() + 60
+        assert last_verified_s(made, files.database) < time.time() + 60
         assert_good(made, files.database)
         made.lab["node2"].pull_cable()
         assert made.skyshard(*count).stdout.strip() == "7"

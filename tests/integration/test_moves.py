@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from tests.support.depth import drawn
 from tests.support.kept_entries import assert_entries_agree
 from tests.support.kill_catalog import write_catalog
 from tests.support.killing import leftovers
 from tests.support.same_answer import rows_in
-from tests.support.stepping import STRIDE, Fuse, Fused, Stopped, some_steps
+from tests.support.stepping import Fuse, Fused, Stopped, some_steps
 from tests.support.warm_processes import run_warm, start_warm
 
 from skyshard.basics.errors import ClusterError, UserError
@@ -367,7 +368,7 @@ def test_a_job_may_end_at_any_step_and_is_gone_on_with(testbed: Testbed, databas
     fuse = Fuse()
     run_job(stepped(testbed, fuse), drain(testbed, nodes[0]))
     assert_well(testbed, databases)
-    stops = some_steps(fuse.burnt, max(1, fuse.burnt * STRIDE // 240))  # 7 of them, or 240
+    stops = some_steps(fuse.burnt, max(1, fuse.burnt // drawn(4)))
     for turn, stop in enumerate(stops, 1):
         for name in nodes:
             testbed.registry.nodes.set(name, NodeEvent.ENABLE)
