@@ -28,6 +28,8 @@ _FILLED_AT_ONCE = {"InnoDB", "MyRocks"}
 """Engines that take a whole table of another faster than text."""
 _ROOM_A_BYTE = 2
 """Bytes that a byte of text takes while it is loaded: the text and the table."""
+_ROOM_BY_COPY = 4
+"""The same where the table is copied of another: that one, its indexes, and what sorts them."""
 
 
 def load_texts(connection: Connection, data: ServerFiles, order: BuildOrder) -> None:
@@ -63,11 +65,12 @@ def load_data(connection: Connection, data: ServerFiles, order: BuildOrder, buil
         ClusterError: it took another number of rows, or the disk is full.
     """
     path, table = data.load_file(order.database, build.name), order.table
+    room_a_byte = _ROOM_BY_COPY if order.engine in _FILLED_AT_ONCE else _ROOM_A_BYTE
     try:
         with writing(path), path.open("wb") as file:
             for batch in _batches(build):
                 text = load_text(batch, table)
-                require_room(data.path, _ROOM_A_BYTE * (file.tell() + len(text)))
+                require_room(data.path, room_a_byte * (file.tell() + len(text)))
                 file.write(text)
         loaded = _load_file(connection, table, into, path.relative_to(data.path))
         if connection.warning_count():
