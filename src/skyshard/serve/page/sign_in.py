@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from skyshard.basics.errors import UserError
 from skyshard.serve.access import Identity, Scope
+from skyshard.serve.http.form import open_form
 from skyshard.serve.http.who_asks import Doorkeeper
 
 BASE = "/ui"
@@ -36,9 +37,9 @@ class SignIn:
     async def sign_in(self, request: Request) -> Response:
         """Take the token of the form; what is no form has none."""
         try:
-            async with request.form(max_files=0, max_fields=4) as form:
+            async with open_form(request, most_files=0, most_fields=4) as form:
                 token = str(form.get("token", "")).strip()
-        except (MultiPartException, AssertionError):
+        except UserError:
             token = ""
         if await self._keeper.who(request, key=token) is None:
             return RedirectResponse(f"{BASE}/sign-in?wrong", 303)

@@ -17,6 +17,7 @@ from skyshard.basics.errors import ClusterError, SkyshardError, UserError, words
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Scope
+from skyshard.serve.http.form import open_form
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.qserv.chunk_routes import require_chunk
 from skyshard.serve.qserv.contributed_files import Allowed, count_rows, fetch, keep
@@ -35,7 +36,6 @@ from skyshard.serve.qserv.ingest_state import (
 )
 from skyshard.serve.qserv.json_rows import encoding_of
 from skyshard.serve.qserv.posted_rows import lines_of
-from skyshard.serve.qserv.user_tables import open_form
 
 DIALECT = ("fields_terminated_by", "fields_enclosed_by", "fields_escaped_by", "lines_terminated_by")
 REGULAR = -1

@@ -13,7 +13,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -22,12 +22,11 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException
-from starlette.requests import Request
 from starlette.routing import Route
 
 from skyshard.basics.errors import UserError
 from skyshard.serve.access import Scope
+from skyshard.serve.http.form import open_form
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.qserv.envelope import Asked, Desk, Payload
 from skyshard.serve.qserv.json_rows import BinaryEncoding, encoding_of
@@ -36,7 +35,6 @@ from skyshard.serve.user_limits import require_upload
 
 OWN = "user_"
 """How the names of databases begin that clients may make."""
-MOST_FIELDS = 100
 _MARKS = {"fields_terminated_by": "\\t", "fields_enclosed_by": "\\0", "fields_escaped_by": "\\\\"}
 _SPELLED = {"\\t": "\t", "\\0": "", "\0": "", "\\\\": "\\", "\\n": "\n", '\\"': '"', "\\'": "'", "\\r\\n": "\r\n"}
 _LINE_ENDS = ("", "\n", "\r\n")
@@ -105,16 +103,6 @@ def own_database(name: str) -> str:
     if not name.startswith(OWN):
         raise UserError(f"'{name}' is no database of a user", remedy=f"name it {OWN}...")
     return name
-
-
-@contextlib.asynccontextmanager
-async def open_form(request: Request) -> AsyncIterator[FormData]:
-    """The parts of a form; files are on disk, and gone afterwards."""
-    try:
-        async with request.form(max_files=MOST_FIELDS, max_fields=MOST_FIELDS) as form:
-            yield form
-    except (MultiPartException, AssertionError) as error:
-        raise UserError(f"the form cannot be read: {error}", remedy="send multipart/form-data") from None
 
 
 @contextlib.contextmanager

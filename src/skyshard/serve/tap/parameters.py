@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from skyshard.basics.errors import UserError
+from skyshard.serve.http.form import open_form
 from skyshard.serve.tap.result_formats import Format, format_of
 from skyshard.serve.tap.uploads import INLINE, inline_parts, upload_places
 
@@ -40,12 +41,12 @@ async def read_parameters(request: Request) -> Given:
     """The parameters of a request; of one that is given several times the last value counts, but of UPLOAD all do.
 
     Raises:
-        UserError: a part came that no parameter names.
+        UserError: a part came that no parameter names, or what came is no form.
     """
     pairs: list[tuple[str, str | bytes]] = list(request.query_params.multi_items())
     if request.method == "POST":
-        limits = {"max_files": MOST_FIELDS, "max_fields": MOST_FIELDS, "max_part_size": MOST_PART_BYTES}
-        async with request.form(**limits) as form:
+        most = {"most_files": MOST_FIELDS, "most_fields": MOST_FIELDS, "most_part_bytes": MOST_PART_BYTES}
+        async with open_form(request, **most) as form:
             for name, value in form.multi_items():
                 pairs.append((name, value if isinstance(value, str) else await value.read()))
     named = ";".join(str(value) for name, value in pairs if name.upper() == UPLOAD)

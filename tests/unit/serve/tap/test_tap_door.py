@@ -266,3 +266,19 @@ def test_uploads_have_a_limit_that_clients_are_told(client: httpx.Client) -> Non
         assert (found.status_code, "10,000 bytes" in found.text) == (413, True)
     many = {**query, "UPLOAD": ";".join(f"t{number},param:t1" for number in range(17)), "t1": VOTABLE}
     assert "names 17 tables, more than 16" in client.post("/tap/sync", data=many).text
+
+
+@pytest.mark.parametrize("path", ["/tap/sync", "/tap/async"])
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=b"])
+@pytest.mark.parametrize("body", [b"x", b"--b\r\nno header\r\n\r\n", b"--b\r\nX: y\r\n\r\nx\r\n--b--\r\n"])
+def test_what_is_no_form_is_refused(client: httpx.Client, path: str, kind: str, body: bytes) -> None:
+    """The server had failed, and logged it."""
+    found = client.post(path, content=body, headers={"content-type": kind})
+    assert (found.status_code, "the form cannot be read" in found.text) == (400, True)
+
+
+@pytest.mark.parametrize("path", ["/tap/sync", "/tap/async"])
+def test_a_form_of_too_many_fields_is_refused(client: httpx.Client, path: str) -> None:
+    """Whatever they say."""
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    assert client.post(path, content=b"a=%ff&" * 300, headers=kind).status_code == 400
