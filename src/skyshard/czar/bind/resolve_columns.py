@@ -14,7 +14,7 @@ from skyshard.basics.errors import UserError
 from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.czar.bind.bound_statement import COLUMN, ITEM, REF, Block, Meaning, Reference, Visible, own_columns
 from skyshard.czar.bind.clauses import is_aggregate, position_of
-from skyshard.czar.sql.item_names import item_name
+from skyshard.czar.sql.item_names import is_star, item_name
 from skyshard.czar.sql.statement import place
 
 
@@ -55,12 +55,21 @@ class Resolver:
 
     def _grouped(self) -> Iterator[exp.Column]:
         """The columns that are grouped by, also those that an item's name or position stands for."""
-        group, items = self._block.select.args.get("group"), self._block.select.expressions
+        group = self._block.select.args.get("group")
         for part in group.expressions if group else ():
-            position = part.meta[ITEM] + 1 if ITEM in part.meta else position_of(part)
-            meant = items[position - 1].unalias().unnest() if position and 0 < position <= len(items) else part
+            item = self._item_of(part)
+            meant = part if item is None else item.unalias().unnest()
             if isinstance(meant, exp.Column) and isinstance(meant.this, exp.Identifier):
                 yield meant
+
+    def _item_of(self, part: exp.Expr) -> exp.Expr | None:
+        """The item whose name or position is grouped by; None behind a star, which stands for several."""
+        items: list[exp.Expr] = self._block.select.expressions
+        if ITEM in part.meta:
+            return items[int(part.meta[ITEM])]
+        position = position_of(part) or 0
+        is_item = 0 < position <= len(items) and not any(map(is_star, items[:position]))
+        return items[position - 1] if is_item else None
 
     def _alias(self, column: exp.Column) -> bool:
         lowered = column.name.lower()
