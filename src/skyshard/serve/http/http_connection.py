@@ -125,6 +125,8 @@ class HttpConnection(H11Protocol):
         if self._lingering.is_closing():
             self._lingering.hear()
             return
+        if self.conn.their_state is h11.MUST_CLOSE:
+            return  # behind its last request, which is still answered, a client has nothing to say
         super().data_received(data)
         if self.conn.their_state is h11.DONE and len(self.conn.trailing_data[0]) <= HEAD_BYTES:
             self.flow.resume_reading()  # behind a request that waits for its turn is the end of a client that has gone

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.support.played_services import PlayedQueries, played_services
 from tests.support.raw_http import RawConnection, raw_connection, request
@@ -150,6 +151,25 @@ def test_old_clients_get_an_answer_and_the_end(connection: RawConnection) -> Non
     assert (connection.answer().status, connection.has_ended()) == (200, True)
 
 
+@pytest.mark.parametrize("last", [request("GET", "/", "Connection: close"), request("GET", "/", version="1.0")])
+@pytest.mark.parametrize("behind", [b"\r\n", NEXT])
+def test_what_comes_behind_the_last_request_is_nothing_to_its_answer(last: bytes, behind: bytes) -> None:
+    """An empty line, as old clients send one, or another request: it had been refused in the place of the answer."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await asyncio.to_thread(go_on.wait)
+        await PlainTextResponse("whole")(scope, receive, send)
+
+    with open_http(app) as place, raw_connection(place) as connection:
+        connection.send(last)
+        assert begun.wait(20)
+        connection.send(behind)
+        go_on.set()  # the door reads what has come before it goes on
+        assert (connection.answer().body, connection.has_ended()) == (b"whole", True)
+
+
 def test_an_aborted_body_concerns_its_own_connection_only(place: Place) -> None:
     """The next one is answered."""
     with raw_connection(place) as aborted:
@@ -161,11 +181,14 @@ def test_an_aborted_body_concerns_its_own_connection_only(place: Place) -> None:
 
 def test_a_head_that_does_not_end_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many bytes come meanwhile; where nothing has come the connection just ends."""
-    monkeypatch.setattr(http_connection, "HEAD_S", 0.05)
-    with raw_connection(place) as silent, raw_connection(place) as slow:
+    with raw_connection(place) as slow:
+        slow.send(NEXT)
+        assert slow.answer().status == 200
+        monkeypatch.setattr(http_connection, "HEAD_S", 0.05)  # from the first byte of the next head on
         slow.send(b"GET / HTTP/1.1\r\nHost: loc")
         assert slow.answer().status == 408
         assert slow.has_ended()
+    with raw_connection(place) as silent:
         assert silent.has_ended()
 
 
