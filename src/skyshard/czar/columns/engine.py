@@ -136,7 +136,8 @@ class _Session:
             if self._way.is_one_row:
                 return self._one_row()
             if self._is_copied:
-                return self.cursor.execute("EXECUTE w").to_arrow_table()
+                with contextlib.suppress(UserWarning):  # a program of ours or others may make it an error
+                    return self.cursor.execute("EXECUTE w").to_arrow_table()
             return self.cursor.sql(self._way.text).to_arrow_table()
         finally:
             for source in self._sources.values():

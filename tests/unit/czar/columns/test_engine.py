@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -77,6 +78,15 @@ def test_one_row_has_the_types_that_the_engine_declares() -> None:
         prepared = ColumnWay(way.tables, text, is_condensed=True)
         assert compute(prepared, {0: table}, Calls()).equals(compute(as_rows, {0: table}, Calls()))
     assert compute(way, {0: table}, Calls()).schema.types[:3] == [pa.int64(), pa.decimal128(38, 0), pa.float64()]
+
+
+def test_a_program_that_makes_errors_of_warnings_gets_its_rows() -> None:
+    """The engine warns of the copy of a prepared statement's rows; whoever asks has nothing to do with it."""
+    compute(DISTINCT, {0: numbers(1)}, Calls())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for values in ((1, 2, 2), (3,)):
+            assert compute(DISTINCT, {0: numbers(*values)}, Calls()).column("a0").to_pylist() == [max(values)]
 
 
 @pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])
