@@ -10,8 +10,9 @@ import yaml
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout, Striping
-from skyshard.cli.serving.user_tables import NUMBER, mapping_of, numbered
+from skyshard.cli.serving.user_tables import CHECKED, NUMBER, latest_layout, mapping_of, numbered
 from skyshard.ingest.sources.mapping import read_mapping
+from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.serve.services import TextMarks, UserTable
 
 LAYOUT = Layout(striping=Striping(stripes=18, substripes=4, overlap_deg=0.5))
@@ -36,6 +37,19 @@ def test_it_is_a_mapping(table: UserTable, layout: Layout | None) -> None:
         ("ra", "DOUBLE", False), ("name", "VARCHAR(9)", True),
     ]  # fmt: skip
     assert (found.indexes, found.role) == ([["name"]], "regular")
+
+
+def test_rows_that_are_only_looked_at_lend_no_layout() -> None:
+    """Nor those that a killed process has left: tables that come would be of another family than the catalogs."""
+    other = Layout(striping=Striping(stripes=340, substripes=3, overlap_deg=0.0167))
+    catalogs = [
+        Catalog(name, layout, {}, (), number, shown)
+        for number, (name, layout, shown) in enumerate(
+            [("old", other, ""), ("dp1", LAYOUT, ""), (f"{CHECKED}1", other, ""), ("sky__2", other, f"{CHECKED}2")]
+        )
+    ]
+    assert latest_layout(catalogs) == LAYOUT
+    assert latest_layout(catalogs[2:]) is None
 
 
 def test_a_dependent_follows_a_director_of_another_database(table: UserTable) -> None:
