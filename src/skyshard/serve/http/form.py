@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -35,6 +36,6 @@ async def open_form(
             form = await opened.enter_async_context(
                 request.form(max_files=most_files, max_fields=most_fields, max_part_size=most_part_bytes)
             )
-        except (MultiPartException, AssertionError) as error:
+        except (MultiPartException, FormParserError, AssertionError) as error:
             raise UserError(f"the form cannot be read: {error}", remedy="send multipart/form-data") from None
         yield form
