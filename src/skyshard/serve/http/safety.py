@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -157,6 +158,8 @@ def _line_of(error: Exception, limit: int) -> PlainTextResponse:
         return _line(413, f"the body is longer than {limit:,} bytes, the limit of this server")
     if isinstance(error, TooSlow):
         return _line(408, f"nothing of the body came for {BODY_S:g} s")
+    if isinstance(error, ClientDisconnect):
+        return _line(400, "the client went away before the end of the body")  # nobody reads it, and nothing failed
     if isinstance(error, TooManyTries):
         answer = _line(429, str(error))
         answer.headers["retry-after"] = str(error.wait_s)

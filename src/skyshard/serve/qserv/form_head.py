@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
 
+from python_multipart.exceptions import FormParserError
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message
@@ -43,6 +44,6 @@ async def _fields(request: Request, head: bytes) -> Mapping[str, str]:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return {}
     parser = MultiPartParser(request.headers, pieces())
-    with contextlib.suppress(MultiPartException, _HeadEnds):
+    with contextlib.suppress(MultiPartException, FormParserError, _HeadEnds):
         await parser.parse()
     return {name: value for name, value in parser.items if isinstance(value, str)}
