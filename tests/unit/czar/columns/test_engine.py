@@ -80,6 +80,14 @@ def test_one_row_has_the_types_that_the_engine_declares() -> None:
     assert compute(way, {0: table}, Calls()).schema.types[:3] == [pa.int64(), pa.decimal128(38, 0), pa.float64()]
 
 
+@pytest.mark.parametrize("text", ['SELECT t0."n" AS a0 FROM t0', 'SELECT DISTINCT t0."n" AS a0 FROM t0'])
+def test_a_kept_plan_of_the_first_rows_knows_nothing_of_those_before(text: str) -> None:
+    """What it has found to be too large in one call may be among the first of the next."""
+    way = ColumnWay((TableColumns(0, ("n",)),), f"{text} ORDER BY a0 LIMIT 2", is_limited=True, is_condensed=True)
+    for values in [range(5000), range(7000, 12_000), (9,), range(-3000, 0)]:
+        assert compute(way, {0: numbers(*values)}, Calls()).column("a0").to_pylist() == sorted(values)[:2]
+
+
 def test_a_program_that_makes_errors_of_warnings_gets_its_rows() -> None:
     """The engine warns of the copy of a prepared statement's rows; whoever asks has nothing to do with it."""
     compute(DISTINCT, {0: numbers(1)}, Calls())
