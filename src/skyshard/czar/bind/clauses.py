@@ -70,14 +70,14 @@ def is_aggregate(node: exp.Expr) -> bool:
     return isinstance(node, exp.Anonymous) and node.name.upper() in MORE_AGGREGATES
 
 
-def item_names(bound: Bound, block: Block, names: tuple[str | None, ...]) -> tuple[str, ...]:
+def item_names(block: Block, names: tuple[str | None, ...]) -> tuple[str, ...]:
     """Names of the result's columns, stars replaced by what they stand for."""
     result: list[str] = []
     for item, name in zip(block.select.expressions, names, strict=True):
         if name is not None:
             result.append(name)
         else:
-            result += [column.name for column in star_columns(bound, block, item)]
+            result += [column.name for column in star_columns(block, item)]
     return tuple(result)
 
 
@@ -92,7 +92,7 @@ def take_apart(bound: Bound, block: Block) -> Clauses:
     items: list[exp.Expr] = []
     for item in select.expressions:
         starts.append(len(items))
-        items += star_columns(bound, block, item) if is_star(item) else [qualified(bound, item.unalias())]
+        items += star_columns(block, item) if is_star(item) else [qualified(bound, item.unalias())]
     mover = _Mover(bound, items, starts)
     where, having = select.args.get("where"), select.args.get("having")
     group, order = select.args.get("group"), select.args.get("order")
@@ -134,7 +134,7 @@ def _qualified_column(bound: Bound, column: exp.Column) -> exp.Column:
     return column if reference is None else column_of(reference, column.meta[COLUMN])
 
 
-def star_columns(bound: Bound, block: Block, item: exp.Expr) -> list[exp.Expr]:
+def star_columns(block: Block, item: exp.Expr) -> list[exp.Expr]:
     """The columns that ``*`` or ``t.*`` stands for."""
     if isinstance(item, exp.Star):
         return [column_of(visible.owner, visible.name) for visible in block.visible]

@@ -13,7 +13,7 @@ from sqlglot import exp
 from skyshard.basics.errors import UserError
 from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.czar.bind.bound_statement import COLUMN, ITEM, REF, Block, Meaning, Reference, Visible, own_columns
-from skyshard.czar.bind.clauses import is_aggregate, position_of
+from skyshard.czar.bind.clauses import is_aggregate, position_of, star_columns
 from skyshard.czar.sql.item_names import is_star, item_name
 from skyshard.czar.sql.statement import place
 
@@ -63,13 +63,15 @@ class Resolver:
                 yield meant
 
     def _item_of(self, part: exp.Expr) -> exp.Expr | None:
-        """The item whose name or position is grouped by; None behind a star, which stands for several."""
+        """The item whose name or position is grouped by, also a column that a star stands for."""
         items: list[exp.Expr] = self._block.select.expressions
         if ITEM in part.meta:
             return items[int(part.meta[ITEM])]
         position = position_of(part) or 0
-        is_item = 0 < position <= len(items) and not any(map(is_star, items[:position]))
-        return items[position - 1] if is_item else None
+        if position < 1 or any(reference.is_open for reference in self._block.references):
+            return None
+        shown = [one for item in items for one in (star_columns(self._block, item) if is_star(item) else [item])]
+        return shown[position - 1] if position <= len(shown) else None
 
     def _alias(self, column: exp.Column) -> bool:
         lowered = column.name.lower()

@@ -47,7 +47,7 @@ def result_names(bound: Bound) -> tuple[str, ...]:
     """Names of the result's columns, as MariaDB gives them."""
     select = first_select(bound.tree)
     block = next(block for block in bound.blocks if block.select is select)
-    return item_names(bound, block, bound.names)
+    return item_names(block, bound.names)
 
 
 def loose_columns(bound: Bound, count: int) -> tuple[frozenset[int], frozenset[int]]:
@@ -60,7 +60,7 @@ def loose_columns(bound: Bound, count: int) -> tuple[frozenset[int], frozenset[i
         return places, places if is_vague(bound.tree) else frozenset()
     items: list[exp.Expr] = []
     for item in block.select.expressions:
-        items += star_columns(bound, block, item) if is_star(item) else [item.unalias()]
+        items += star_columns(block, item) if is_star(item) else [item.unalias()]
     loose = frozenset(place for place, item in enumerate(items) if not is_declared(bound, item))
     is_nested = any(reference.table is None for reference in block.references) and is_vague(bound.tree)
     return loose, frozenset(place for place in loose if is_nested or is_vague(items[place]))

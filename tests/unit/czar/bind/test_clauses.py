@@ -119,4 +119,4 @@ def test_nothing_is_shared_with_the_tree_that_was_read() -> None:
 def test_columns_of_the_result_have_the_names_of_what_stars_stand_for() -> None:
     """Other items keep the names that they were read with."""
     bound = bound_of("SELECT mag + 1, Filter.* FROM Object, Filter", Source())
-    assert item_names(bound, bound.blocks[0], ("mag + 1", None)) == ("mag + 1", "filterId", "filterName")
+    assert item_names(bound.blocks[0], ("mag + 1", None)) == ("mag + 1", "filterId", "filterName")
