@@ -165,7 +165,7 @@ class Submitted:
             done |= {"kind": str(answer.plan.kind), "lane": str(answer.plan.lane)}
             self._history.move(number, QueryEvent.COMPLETE, **done)
         except Cancelled:
-            error = f"it took longer than the {limit_s:g} s that it was given" if late.is_set() else ""
+            error = f"it took longer than the {limit_s:.12g} s that it was given" if late.is_set() else ""
             self._history.move(number, QueryEvent.CANCEL, error=error)
         except SkyshardError as error:
             self._history.move(number, QueryEvent.FAIL, error=str(error))

@@ -76,8 +76,8 @@ class Work:
         self._resuming = asyncio.get_running_loop().create_task(self._resume_later())
 
     async def resume(self) -> None:
-        """Run the queries that were left over; those of jobs end in their time."""
-        await self.tap.resumed(await self.runs.resume())
+        """Run the queries that were left over; those of jobs have as long as these say."""
+        await self.runs.resume(self.tap.limits_of)
 
     async def _resume_later(self) -> None:
         while True:

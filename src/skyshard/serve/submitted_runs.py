@@ -10,13 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.serve.access import Access, Identity
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.services import PastQuery, Submissions, Wanted
 from skyshard.serve.user_limits import Meter, require_room
+
+LimitsOf = Callable[[Collection[int]], Awaitable[Mapping[int, float]]]
+
+
+async def _unlimited(_: Collection[int]) -> Mapping[int, float]:
+    return {}
 
 
 class SubmittedRuns:
@@ -79,15 +85,21 @@ class SubmittedRuns:
             raise UserError(f"no query {number}", remedy="queries are those of whose token submitted them")
         return found
 
-    async def resume(self) -> Sequence[int]:
-        """Run what was left over, but for what waits here already; returns the numbers of the queries."""
+    async def resume(self, limits_of: LimitsOf = _unlimited) -> Sequence[int]:
+        """Run what was left over, but for what waits here already; returns the numbers of the queries.
+
+        Args:
+            limits_of: how long queries may run, in seconds, by their numbers; without limit, where it says nothing.
+        """
         left = await self._lanes.call(self._submissions.left_over)
         numbers = [number for number in left if number not in self._under_way]
+        limits = await limits_of(numbers)
         self._taken_over.update(numbers)
         for number in numbers:
             owner = (await self._lanes.call(self._submissions.status, number)).owner
             self._lanes.seats.take_anyhow(owner)
-            self._begin(number, owner, 1)  # one of TAP asks for one row more, to see that there are more
+            # one of TAP asks for one row more, to see that there are more
+            self._begin(number, owner, 1, limits.get(number, 0.0))
         return numbers
 
     def _begin(self, number: int, owner: str, more_rows: int, limit_s: float = 0.0) -> None:

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import httpx2 as httpx
 import pyarrow as pa
@@ -205,8 +204,7 @@ def test_what_was_left_over_is_run_later_too(monkeypatch: pytest.MonkeyPatch, tm
     submissions = services.submissions
     assert isinstance(submissions, PlayedSubmissions)
     lost, late = (submissions.submit("one", "", "") for _ in range(2))
-    job = replace(new_job("", {}, duration_s=1, kept_s=60), number=late, duration_s=cast(int, 0.01))
-    JobFolder(tmp_path).save(job)
+    JobFolder(tmp_path).save(replace(new_job("", {}, duration_s=7, kept_s=60), number=late))
 
     async def until(state: str, number: int) -> None:
         while submissions.rows[number].state != state:
@@ -216,14 +214,14 @@ def test_what_was_left_over_is_run_later_too(monkeypatch: pytest.MonkeyPatch, tm
         work = Work(services, ServeFile(http="127.0.0.1:0", open=True))
         await work.open()
         assert submissions.rows[lost].state == "queued"
-        submissions.waiting = [lost]
+        submissions.waiting = [lost, late]
         await until("completed", lost)
+        await until("completed", late)
         submissions.waiting = []
-        await work.tap.resumed([late])
-        await until("cancelled", late)
         await work.close()
 
     asyncio.run(run())
+    assert submissions.limits_s == {lost: 0.0, late: 7.0}
 
 
 def test_what_was_taken_over_and_waits_is_left_to_others() -> None:

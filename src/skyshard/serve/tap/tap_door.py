@@ -73,9 +73,9 @@ class TapDoor:
             Route("/tap/examples", self._known(self._examples), methods=["GET"]),
         ]
 
-    async def resumed(self, numbers: Collection[int]) -> None:
-        """Submitted queries were begun anew: those of jobs have as long as these say."""
-        await self._jobs.end_late_again(numbers)
+    async def limits_of(self, numbers: Collection[int]) -> Mapping[int, float]:
+        """How long submitted queries may run that jobs wait for, in seconds; 0: no limit."""
+        return await self._jobs.limits_of(numbers)
 
     def phases(self) -> Mapping[str, float]:
         """How many jobs are in each phase. Asks the registry: not for the event loop."""

@@ -217,17 +217,10 @@ class TapJobs:
                     given = pa.RecordBatch.from_arrays(batch.columns, schema=named)
                     await self._lanes.call(writer.write_batch, given)
 
-    async def end_late_again(self, numbers: Collection[int]) -> None:
-        """Queries of jobs that are begun anew, since their process is gone, end in their time, too."""
+    async def limits_of(self, numbers: Collection[int]) -> Mapping[int, float]:
+        """How long queries of jobs may run, in seconds; 0: no limit."""
         jobs = await self._lanes.call(lambda: list(self._folder.all())) if numbers else []
-        for job in jobs:
-            if job.number in numbers and job.duration_s:
-                self._begin(self._end_late(job.number, job.duration_s))
-
-    async def _end_late(self, number: int, seconds: int) -> None:
-        await asyncio.sleep(seconds)
-        with contextlib.suppress(SkyshardError):
-            await self._lanes.call(self._submissions.cancel, number)
+        return {job.number: float(job.duration_s) for job in jobs if job.number in numbers}
 
     async def abort(self, job: Job) -> Job:
         """Stop a job that has not ended."""
