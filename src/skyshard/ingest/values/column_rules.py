@@ -283,7 +283,7 @@ def text_inputs(
 ) -> dict[str, pa.Array]:
     """The input columns of a text file's batch by name; texts that rules change, or several share, as strings."""
     inputs = dict(zip(batch.schema.names, batch.columns, strict=True))
-    for source in _texts(_users(rules, asked), given, asked):
+    for source in inputs.keys() & _texts(_users(rules, asked), given, asked):  # a rule may allow that one is not there
         column = Column(source, parse_type(_ANY_TEXT["utf8"]))
         inputs[source] = as_text(stored_text(inputs[source], column, given, Counter()))
     return inputs
@@ -295,7 +295,8 @@ def asked_inputs(
     """The input columns of a text file as a condition sees them: where they stand for numbers, NaN and the like are
     NULL, as they are in a file of numbers."""
     users = _users(rules, asked)
-    numbers = [source for source in _texts(users, given, asked) if any(map(_takes_a_number, users[source]))]
+    texts = [source for source in _texts(users, given, asked) if source in asked]
+    numbers = [source for source in texts if any(map(_takes_a_number, users[source]))]
     return {**inputs, **{source: without_lost(inputs[source]) for source in numbers}}
 
 

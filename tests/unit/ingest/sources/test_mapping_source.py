@@ -196,6 +196,23 @@ def test_missing_column_is_null_where_allowed(tmp_path: Path) -> None:
     assert conversions_of(reports)["flag: not in the file → NULL"] == 3
 
 
+@pytest.mark.parametrize("kind", ["varchar(10)", "int"])
+def test_a_missing_column_of_text_with_words_for_null_is_null_where_allowed(tmp_path: Path, kind: str) -> None:
+    """Its rule has nothing to read; it ended as a bug."""
+    (tmp_path / "a.csv").write_text("id,ra,dec\n1,2,3\n")
+    table = {
+        "files": ["a.csv"], "format": "text", "text": {"separator": ","}, "role": "director", "key": "id",
+        "position": ["ra", "dec"], "columns": {"note": {"null_at": ["none"]}}, "allow_missing": ["note"],
+        "declare": [
+            {"name": "id", "type": "bigint"}, {"name": "ra", "type": "double"}, {"name": "dec", "type": "double"},
+            {"name": "note", "type": kind},
+        ],
+    }  # fmt: skip
+    batch = read(open_source(write_mapping(tmp_path, Object=table)))
+    assert batch.batch.to_pylist() == [{"id": 1, "ra": 2.0, "dec": 3.0, "note": None}]
+    assert batch.conversions["note: not in the file → NULL"] == 1
+
+
 def test_types_of_different_kinds_are_refused_unless_allowed(tmp_path: Path) -> None:
     """Integers in one file, floats in the next: named with both files; widths of one kind may differ."""
     write_parquet(tmp_path, "a.parquet")
