@@ -23,13 +23,14 @@ from skyshard.node.load.load_text import load_text
 from skyshard.node.messages import BuildOrder, TableBuild
 from skyshard.node.server.scratch_tables import ScratchTable, scratch_table
 from skyshard.node.server.server_files import ServerFiles
+from skyshard.rowimage.record import RecordLayout
 
 _FILLED_AT_ONCE = {"InnoDB", "MyRocks"}
 """Engines that take a whole table of another faster than text."""
 _ROOM_A_BYTE = 2
 """Bytes that a byte of text takes while it is loaded: the text and the table."""
 _ROOM_BY_COPY = 4
-"""The same where the table is copied of another: that one, its indexes, and what sorts them."""
+"""The same where the table is copied of another: its indexes, and what sorts them, too; the other one comes on top."""
 
 
 def load_texts(connection: Connection, data: ServerFiles, order: BuildOrder) -> None:
@@ -65,12 +66,11 @@ def load_data(connection: Connection, data: ServerFiles, order: BuildOrder, buil
         ClusterError: it took another number of rows, or the disk is full.
     """
     path, table = data.load_file(order.database, build.name), order.table
-    room_a_byte = _ROOM_BY_COPY if order.engine in _FILLED_AT_ONCE else _ROOM_A_BYTE
     try:
         with writing(path), path.open("wb") as file:
             for batch in _batches(build):
                 text = load_text(batch, table)
-                require_room(data.path, room_a_byte * (file.tell() + len(text)))
+                require_room(data.path, room_for(order, build, file.tell() + len(text)))
                 file.write(text)
         loaded = _load_file(connection, table, into, path.relative_to(data.path))
         if connection.warning_count():
@@ -80,6 +80,17 @@ def load_data(connection: Connection, data: ServerFiles, order: BuildOrder, buil
             raise ClusterError(f"table {build.name}: {loaded} of {rows} rows loaded", remedy="run the ingest again")
     finally:
         path.unlink(missing_ok=True)
+
+
+def room_for(order: BuildOrder, build: TableBuild, text_bytes: int) -> int:
+    """Bytes that the disk has to hold while a build is loaded from so much text.
+
+    Records of the table that it is copied of are as long as their columns may be, however short the texts are.
+    """
+    if order.engine not in _FILLED_AT_ONCE:
+        return _ROOM_A_BYTE * text_bytes
+    length = 0 if order.table.has_blob else RecordLayout.of(order.table).length
+    return _ROOM_BY_COPY * text_bytes + length * sum(piece.rows for piece in build.slices)
 
 
 def _batches(build: TableBuild) -> Iterator[pa.RecordBatch]:
