@@ -13,6 +13,7 @@ import pytest
 from tests.support.tile_writer import TileWriter, apdb_object, apdb_source
 from tests.support.warm_processes import start_warm
 
+from skyshard.apdb.replica import export_chunk
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout
 from skyshard.db.connection import connect
@@ -145,6 +146,36 @@ def test_a_target_that_was_refused_is_not_kept(testbed: Testbed, writer: TileWri
             testbed.apdb.publish("night", wrong, is_all=True)
     testbed.apdb.publish("night", "ppdb", is_all=True)
     assert ask(testbed, "SELECT COUNT(*) FROM DiaSource") == [(4,)]
+
+
+def test_stores_without_rows_leave_before_those_that_have_some(testbed: Testbed, writer: TileWriter) -> None:
+    """The published database comes with the first row: it was called gone before it was ever there."""
+    for visit in (1, 2):
+        writer.store(visit, 0, NIGHT + visit * CHUNK, [], [])
+        assert [one.rows for one in testbed.apdb.publish("night", "ppdb", is_all=True)] == [0]
+    for visit in (3, 4):
+        store(writer, visit, NIGHT + visit * CHUNK)
+        testbed.apdb.publish("night", "ppdb", is_all=True)
+    assert ask(testbed, "SELECT visit, COUNT(*) FROM DiaSource GROUP BY visit") == [(3, 4), (4, 4)]
+    testbed.drop("ppdb")
+    with pytest.raises(UserError, match="'ppdb' is gone"):
+        testbed.apdb.publish("night", "ppdb")
+
+
+def test_a_copy_with_smaller_sub_chunks_is_gone_on_with(
+    testbed: Testbed, writer: TileWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As releases made it that gave the copy the sub-chunks of the mutable database, whatever their size."""
+    small = {**LAYOUT, "striping": {**LAYOUT["striping"], "substripes": 24}}
+    testbed.drop("night")
+    writer.database = testbed.apdb.create("night", Layout.model_validate(small))
+    store(writer, 1, NIGHT)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(export_chunk, "published_striping", lambda striping: striping)
+        testbed.apdb.publish("night", "ppdb", is_all=True)
+    store(writer, 2, NIGHT + CHUNK)
+    testbed.apdb.publish("night", "ppdb", is_all=True)
+    assert ask(testbed, "SELECT visit, COUNT(*) FROM DiaSource GROUP BY visit") == [(1, 4), (2, 4)]
 
 
 def test_a_killed_publication_is_gone_on_with(testbed: Testbed, writer: TileWriter, tmp_path: Path) -> None:

@@ -93,12 +93,19 @@ def _read(database: MutableDatabase, node: str, select: str, schema: pa.Schema) 
 
 
 def _mapping(database: MutableDatabase, into: str) -> str:
-    striping = published_striping(database.layout.striping)
+    striping = _striping(database, into)
     tables = {name: {"files": [f"{name}.parquet"], "optional": True, **_ROLES[name]} for name in COPIED}
     content = {
         "version": 1, "database": into, "schema": "apdb", "striping": striping.model_dump(), "tables": tables,
     }  # fmt: skip
     return yaml.safe_dump(content, sort_keys=False)
+
+
+def _striping(database: MutableDatabase, into: str) -> Striping:
+    """The published copy's, which stays as it is: earlier releases gave it the mutable one's, however small."""
+    own, stored = database.layout.striping, database.registry.published.names().find(into)
+    known = database.registry.databases.layout(stored) if stored else None
+    return own if known is not None and known.striping == own else published_striping(own)
 
 
 def published_striping(striping: Striping) -> Striping:

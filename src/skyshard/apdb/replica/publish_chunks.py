@@ -36,7 +36,8 @@ from skyshard.registry.stored.lifecycle import TransactionState
 Ingest = Callable[[Path, str], None]
 """Ingests a mapping into a database, by its name."""
 _TARGET, _STORED = "into", "stored"
-"""Files: what people called the published database, and its stored name once it is there."""
+"""Files: what people called the published database, and its stored name once it is there; empty as long as no store
+that has left had a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +104,24 @@ def _require_target(database: MutableDatabase, folder: Path, into: str, ledger: 
         known, stored, is_there = into, "", False  # an earlier run was refused: it is free to choose
     if known != into:
         raise UserError(f"it is published into '{known}' already", remedy=f"say --into {known}")
-    if done and not is_there and (stored or not names.find(into)):
+    is_to_come = (folder / _STORED).exists() and not _kept(folder / _STORED)
+    if done and not is_there and not is_to_come and (stored or not names.find(into)):
         raise UserError(
             f"'{into}' is gone, with the rows of {done} stores that were published into it",
             remedy=f"restore it, or begin with another database than '{database.shown}'",
         )
     write_atomically(folder / _TARGET, into)
-    if not is_there:
+    if not is_there and not is_to_come:
         (folder / _STORED).unlink(missing_ok=True)
-        _keep_stored(database, folder, into)
+    _keep_stored(database, folder, into)
 
 
-def _keep_stored(database: MutableDatabase, folder: Path, into: str) -> None:
-    """Write down which database has the rows, once it is there."""
+def _keep_stored(database: MutableDatabase, folder: Path, into: str) -> bool:
+    """Write down which database has the rows, once it is there; False as long as it is not."""
     names = database.registry.published.names()
-    if not (folder / _STORED).exists() and names.find(into) in names.published_stored:
+    if not _kept(folder / _STORED) and names.find(into) in names.published_stored:
         write_atomically(folder / _STORED, names.find(into))
+    return bool(_kept(folder / _STORED))
 
 
 def _has_brought(database: MutableDatabase, stored: str, folder: Path) -> bool:
@@ -136,13 +139,15 @@ def _publish(
     database: MutableDatabase, chunk: ReplicaChunk, folder: Path, into: str, ingest: Ingest, ledger: Connection
 ) -> Published:
     place = folder / f"chunk-{chunk.number}"
-    if _is_in(database, into, place):
-        rows = 0
-    else:
-        rows = export_chunk(database, chunk, place, into)
-        if rows:
-            ingest(place / MAPPING, into)
-    _keep_stored(database, folder, into)
+    is_there = _is_in(database, into, place)
+    rows = 0 if is_there else export_chunk(database, chunk, place, into)
+    if rows:
+        ingest(place / MAPPING, into)
+    if rows or is_there:
+        if not _keep_stored(database, folder, into):  # it has gone at once
+            (folder / _STORED).unlink(missing_ok=True)
+    elif not _kept(folder / _STORED) and not ledger.value("SELECT COUNT(*) FROM TileStores WHERE is_published"):
+        write_atomically(folder / _STORED, "")
     set_published(ledger, chunk)
     shutil.rmtree(place, ignore_errors=True)
     newest = float(ledger.value("SELECT MAX(time) FROM TileStores"))
