@@ -19,7 +19,7 @@ import pyarrow.csv
 import yaml
 
 import skyshard
-from skyshard.basics.errors import UserError
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.catalog.layout import Layout, Role
 from skyshard.cli.serving.ingests import undo_ingest
 from skyshard.registry.catalog.published_catalog import Catalog
@@ -54,12 +54,14 @@ class TestbedUserTables:
         self._ingest(table, layout)
         try:
             self._add_unique(table)
-        except UserError as error:  # a name that a key of a partitioned table has
+        except SkyshardError as error:  # a name that a key of a partitioned table has, or a node is down
             if known is None:
-                self._testbed.drop(table.database)
+                with contextlib.suppress(ClusterError):
+                    self._testbed.drop(table.database)
                 raise
             what = f"{error.what}; {table.database}.{table.name} is there without it"
-            raise UserError(what, remedy=error.remedy) from None
+            kind = UserError if isinstance(error, UserError) else ClusterError
+            raise kind(what, remedy=error.remedy) from None
 
     def _add_unique(self, table: UserTable) -> None:
         for name, columns in table.unique.items():
@@ -97,11 +99,15 @@ class TestbedUserTables:
             raise
 
     def _layout_for(self, table: UserTable) -> Layout | None:
-        """The layout of the director, else that of the catalog that was ingested last; None where there is none."""
+        """The layout of the director, else that of the catalog that was ingested last; None where there is none.
+
+        Databases in which rows are looked at are passed over: they have no family of their own, and may go any moment.
+        """
         published = self._testbed.registry.published
         if table.director is not None:
             return published.catalog(table.director[0]).layout
-        return latest_layout(published.catalog(name) for name in published.databases())
+        names = [name for name in published.databases() if not name.startswith(CHECKED)]
+        return latest_layout(map(published.catalog, names))
 
     def drop_table(self, database: str, table: str) -> None:
         catalog = self._testbed.registry.published.catalog(database)
