@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +226,27 @@ def test_visits_bring_no_chunk_to_a_node_that_is_being_drained(testbed: Testbed,
     assert set(survey.nodes_of(list(held))) <= {*testbed.nodes} - {node}
     assert testbed.jobs.run(number).is_whole
     assert testbed.registry.nodes.state(node) is NodeState.DRAINED
+    testbed.drop(name)
+
+
+def test_a_drain_waits_for_visits_that_bring_the_first_chunks_of_a_family(testbed: Testbed, database: str) -> None:
+    """They may have chosen the node before it was being drained, and have told nobody yet."""
+    node, name = testbed.nodes[0], f"w{uuid.uuid4().hex[:10]}"
+    striping = Striping(stripes=85, substripes=24, overlap_deg=0.01667)
+    testbed.apdb.create(name, Layout(striping=striping, mutable=True, engine="InnoDB"))
+    number = begin(testbed, testbed.replicas.plan_drain(node))
+    said: list[str] = []
+    with ExitStack() as placing:
+        placing.enter_context(testbed.registry.exclusive(f"placement in {striping.family}"))
+
+        def watch(progress: Progress) -> None:
+            if progress.note:
+                said.append(progress.note)
+                placing.close()
+
+        assert testbed.jobs.run(number, watcher=watch).is_whole
+    assert f"job {number} waits for an ingest that places chunks of {striping.family}" in said
+    testbed.registry.nodes.set(node, NodeEvent.ENABLE)
     testbed.drop(name)
 
 

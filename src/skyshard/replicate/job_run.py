@@ -272,7 +272,7 @@ class _Run:
     def _end_drain(self) -> str:
         """Say that the node is drained; else why it is not."""
         node, registry = self._mine.subject, self._place.registry
-        for family in registry.nodes.families():
+        for family in self._placed_families():
             with ExitStack() as held:
                 self._hold_placement(family, held)  # a visit that placed chunks before has placed them now
         try:
@@ -287,6 +287,12 @@ class _Run:
             f"{node} stays draining: it holds something, or a transaction that has not ended may bring it something; "
             f"run `skyshard replicas drain {node}` again"
         )
+
+    def _placed_families(self) -> list[str]:
+        """The families that have chunks, and those of mutable databases, where the first ones may be on their way."""
+        registry = self._place.registry
+        layouts = map(registry.databases.layout, registry.published.names().mutable_stored)
+        return sorted({*registry.nodes.families(), *(one.striping.family for one in layouts if one is not None)})
 
     def _clear(self, nodes: Collection[str]) -> None:
         """Remove what is over: tables whose time of grace has passed, what interrupted copies have left."""
