@@ -190,9 +190,24 @@ def _numbers(texts: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array
             conversions.update(counted)
             return made
     made = to_column(texts, Column(name, parse_type("double")), conversions)
-    if refused is not None and to is TypeClass.INTEGER and (pc.max(pc.abs(made)).as_py() or 0) >= _EXACT:
-        raise refused
+    if refused is not None and (pc.max(pc.abs(made)).as_py() or 0) >= _EXACT:
+        if to is TypeClass.INTEGER:
+            raise refused
+        _require_held(texts, made, name)
     return made
+
+
+def _require_held(texts: pa.Array, made: pa.Array, name: str) -> None:
+    """Refuse digits of a DECIMAL's input that DOUBLEs do not hold; numbers too long for any DECIMAL are DOUBLEs."""
+    try:
+        exact = to_column(texts, Column(name, parse_type(_ANY_NUMBER)), Counter())
+    except RowError:
+        return
+    lost = pc.fill_null(pc.not_equal(exact, made.cast(pa.string()).cast(exact.type)), False)
+    if (row := pc.index(lost, True).as_py()) >= 0:
+        value = f"{exact[row].as_py().normalize():f}"
+        what = f"{value} has more digits than a DOUBLE, in which values with decimals are computed"
+        raise RowError(what, row, name, "take the column without 'derive', or let all of it be whole numbers")
 
 
 def _without(sentinels: tuple[RuleValue, ...], values: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:

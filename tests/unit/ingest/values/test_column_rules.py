@@ -179,3 +179,12 @@ def test_whole_numbers_may_be_made_of_others() -> None:
     assert made(whole, t=pa.array([str(2**53 + 1)]), rows=1)[0] == [2**53 + 1]
     with pytest.raises(RowError):
         made(whole, t=pa.array([str(2**53 + 1), "0.5"]), rows=2)
+
+
+def test_digits_of_a_decimal_do_not_depend_on_other_rows() -> None:
+    """Whole numbers are computed with all of them; beside one with decimals, what a DOUBLE does not hold is named."""
+    rule = Rule(Column("n", parse_type("decimal(30,2)")), derive="t * 1")
+    assert made(rule, t=pa.array([str(2**53 + 1), "7", None]))[0] == [2**53 + 1, 7, None]
+    assert made(rule, t=pa.array([str(2**53 + 2), "0.5", "1e20"]))[0] == [2**53 + 2, Decimal("0.5"), 10**20]
+    with pytest.raises(RowError, match=f"{2**53 + 1} has more digits than a DOUBLE"):
+        made(rule, t=pa.array(["0.5", str(2**53 + 1), None]))
