@@ -852,3 +852,18 @@ def test_a_wrong_condition_is_refused(tmp_path: Path, where: str, message: str) 
         (tmp_path / "a.csv").write_text(",".join(ROWS) + "\n")
         text = {**OBJECT, "where": where, "files": ["a.csv"]}
         assert message in refused(write_mapping(tmp_path, Object=text), tmp_path / "s")
+
+
+def test_a_wrong_value_of_a_text_that_several_rules_take_has_no_type(tmp_path: Path) -> None:
+    """Text files have no Parquet types."""
+    (tmp_path / "a.csv").write_text("id,ra,dec,f\n1,2,3,4\n2,3,4,x1\n")
+    table = {
+        "files": ["a.csv"], "format": "text", "text": {"separator": ","}, "role": "director", "key": "id",
+        "position": ["ra", "dec"], "columns": {"g": {"from": "f"}},
+        "declare": [
+            {"name": "id", "type": "bigint"}, {"name": "ra", "type": "double"}, {"name": "dec", "type": "double"},
+            {"name": "f", "type": "float"}, {"name": "g", "type": "int"},
+        ],
+    }  # fmt: skip
+    with pytest.raises(UserError, match="row 2, column 'f': 'x1' does not fit float"):
+        read(open_source(write_mapping(tmp_path, Object=table)))
