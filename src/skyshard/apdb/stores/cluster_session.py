@@ -136,8 +136,8 @@ class ClusterSession:
         """Enter, write every node's part, and say that the store is whole."""
         tile = rows.tile
         begun = time.perf_counter()
-        entry = ledger.enter(tile, is_alone=self._shape.settings.engine not in TRANSACTIONAL)
         try:
+            entry = ledger.enter(tile, is_alone=self._shape.settings.engine not in TRANSACTIONAL)
             if entry.is_whole:
                 return Receipt(True, (replace(made, server_s=time.perf_counter() - begun),))
             if not entry.is_new:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NoReturn
 
 import numpy as np
@@ -18,12 +19,15 @@ def check_tile_rows(rows: TileRows) -> None:
     """Hold what is to be stored against its tile.
 
     Raises:
-        UserError: a visit or detector that cannot be, rows of another visit or detector, a source of another time, an
-            object's version that begins at another time, a position outside the padded region; the table is named.
+        UserError: a visit, detector or time that cannot be, rows of another visit or detector, a source of another
+            time, an object's version that begins at another time, a position outside the padded region; the table is
+            named.
     """
     tile = rows.tile
     if not 0 <= tile.id.detector <= MAX_DETECTOR or not 0 <= tile.id.visit < 2**62:
         _refuse(tile.id, "no such visit or detector", f"detectors are 0 to {MAX_DETECTOR}, visits 0 or more")
+    if not math.isfinite(tile.time):
+        _refuse(tile.id, f"its time is {tile.time}", "give MJD TAI in days")
     for name, table in (("DiaSource", rows.sources), ("DiaForcedSource", rows.forced)):
         _require_all(tile.id, name, table, "visit", tile.id.visit)
         _require_all(tile.id, name, table, "detector", tile.id.detector)

@@ -50,3 +50,11 @@ def test_impossible_tiles_are_refused(tile: VisitId) -> None:
     """A detector is a SMALLINT from 0, a visit no negative number."""
     with pytest.raises(UserError, match="no such visit or detector"):
         check_tile_rows(replace(rows(), tile=replace(TILE, id=tile)))
+
+
+@pytest.mark.parametrize("time", [float("nan"), float("inf")])
+def test_a_tile_without_a_time_is_refused_also_where_it_has_no_rows(time: float) -> None:
+    """The ledger would refuse it while it holds its locks, which other tiles wait for."""
+    none = rows()
+    with pytest.raises(UserError, match=f"its time is {time}"):
+        check_tile_rows(TileRows(replace(TILE, time=time), none.objects[:0], none.sources[:0], none.forced[:0]))
