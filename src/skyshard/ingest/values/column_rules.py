@@ -211,6 +211,8 @@ def _require_held(texts: pa.Array, made: pa.Array, name: str) -> None:
 
 
 def _without(sentinels: tuple[RuleValue, ...], values: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
+    if pa.types.is_null(values.type):  # a column of a file that has no value
+        return values
     found = np.zeros(len(values), bool)
     compared = values.cast(pa.float32()) if pa.types.is_float16(values.type) else values
     if pa.types.is_boolean(values.type):

@@ -188,3 +188,10 @@ def test_digits_of_a_decimal_do_not_depend_on_other_rows() -> None:
     assert made(rule, t=pa.array([str(2**53 + 2), "0.5", "1e20"]))[0] == [2**53 + 2, Decimal("0.5"), 10**20]
     with pytest.raises(RowError, match=f"{2**53 + 1} has more digits than a DOUBLE"):
         made(rule, t=pa.array(["0.5", str(2**53 + 1), None]))
+
+
+@pytest.mark.parametrize("rule", [{}, {"factor": 2.0}, {"derive": "x + 1"}], ids=str)
+def test_a_column_without_any_value_has_no_sentinels(rule: dict[str, Any]) -> None:
+    """Files of Parquet may have it without a type: it is NULL, whatever else would be."""
+    given = pa.nulls(2)
+    assert made(Rule(DOUBLE, **{"source": "x", "null_at": (-999, "-1")} | rule), rows=2, x=given)[0] == [None, None]
