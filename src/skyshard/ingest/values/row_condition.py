@@ -43,6 +43,7 @@ _WHOLE = pa.decimal128(20, 0)
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?(nan|inf|infinity)$"
 _SECOND = r"^(\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2})(?:(\.\d*[1-9])0*|\.0*)$"
 """A time as text; the zeros at its end mean nothing."""
+_UNKNOWN = pa.scalar(None, pa.bool_())
 _CONSTANTS = {"null": None, "true": True, "false": False}
 
 
@@ -199,6 +200,8 @@ def _compared(how: ast.cmpop, left: ast.expr, right: ast.expr, columns: Mapping[
 
 def _equal(how: type[ast.cmpop], left: pa.Array | pa.Scalar, right: pa.Array | pa.Scalar) -> pa.Array | pa.Scalar:
     """Two values held against each other: texts with texts, times with what texts say, else numbers."""
+    if pa.types.is_null(left.type) or pa.types.is_null(right.type):  # a column of a file that has no value
+        return next((pa.nulls(len(one), pa.bool_()) for one in (left, right) if isinstance(one, pa.Array)), _UNKNOWN)
     if _is_text(left) and _is_text(right):
         return _COMPARED[how](*(pc.replace_substring_regex(text, _SECOND, r"\1\2") for text in (left, right)))
     for moment, text in ((left.type, right), (right.type, left)):
@@ -254,8 +257,8 @@ def _is_text(value: pa.Array | pa.Scalar) -> bool:
 
 def _truth(value: pa.Array | pa.Scalar) -> pa.Array | pa.Scalar:
     """A number as a truth value: anything but zero is true."""
-    if pa.types.is_boolean(value.type):
-        return value
+    if pa.types.is_boolean(value.type) or pa.types.is_null(value.type):
+        return value.cast(pa.bool_())
     number = _number(value)
     return pc.not_equal(number, pa.scalar(0, number.type))
 

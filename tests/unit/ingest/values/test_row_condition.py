@@ -153,3 +153,11 @@ def test_decimals_are_compared_as_the_nearest_doubles(text: str) -> None:
     """Arrow's own cast makes another number of 0.3."""
     tenths = pa.array([Decimal("0.3"), Decimal("0.4")], pa.decimal128(18, 1))
     assert is_true(text, {"tenths": tenths}, 2).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("text", ["a == 'x'", "a > 1", "not a", "a", "a in ('x', 'y')", "a != b", "a + 1 > 0"])
+def test_a_column_without_any_value_is_null(text: str) -> None:
+    """A file of Parquet may have it without a type, whatever it is in others."""
+    columns = {"a": pa.nulls(2), "b": pa.array(["x", None])}
+    assert is_true(text, columns, 2).tolist() == [False, False]
+    assert is_true("a is null", columns, 2).tolist() == [True, True]
