@@ -44,6 +44,24 @@ def reader(endpoint: Endpoint) -> Iterator[Connection]:
         yield connection
 
 
+def test_a_session_that_was_interrupted_in_a_statement_is_closed(
+    reader: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C may come when a statement was sent, and before its answer is waited for: the next one would wait for that
+    answer, for hours, and take it for its own."""
+
+    def interrupted(**_: bool) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reader._raw, "_read_query_result", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reader.value("SELECT 1")
+    monkeypatch.undo()
+    assert not reader.is_open
+    with pytest.raises(ClusterError, match="the connection is closed"):
+        reader.value("SELECT 2")
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -39,6 +40,29 @@ def testbed(private_cluster: PrivateCluster, tmp_path_factory: pytest.TempPathFa
         made.ingest(source, database=DATABASE)
         made.load_mono(DATABASE)
         yield made
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on(testbed: Testbed) -> Iterator[None]:
+    """A test that fails leaves no statement to the next one, which counts them."""
+    yield
+    for endpoint in testbed.cluster.running_endpoints():
+        with connect(endpoint, Account.ADMIN) as connection:
+            for row in connection.rows("SHOW FULL PROCESSLIST"):
+                if row[1] == Account.READER and row[4] == "Query":
+                    with contextlib.suppress(UserError):  # it has ended meanwhile
+                        connection.execute(f"KILL {int(row[0])}")
+
+
+@contextlib.contextmanager
+def commanded(testbed: Testbed, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that is under way; gone in the end."""
+    process = command(testbed, *words)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def command(testbed: Testbed, *words: str) -> subprocess.Popen[bytes]:
@@ -90,11 +114,11 @@ def test_a_command_that_is_told_to_end_leaves_nothing(
     testbed: Testbed, words: Sequence[str], sql: str, number: signal.Signals
 ) -> None:
     """The exit code names the signal, one line says so; no statement goes on and no scratch table stays."""
-    process = command(testbed, *words, sql, "-d", DATABASE)
-    wait_until(lambda: bool(lasting(testbed)))
-    process.send_signal(number)
-    _, said = process.communicate(timeout=WAIT_S)
-    assert process.returncode == 128 + number
+    with commanded(testbed, *words, sql, "-d", DATABASE) as process:
+        wait_until(lambda: bool(lasting(testbed)))
+        process.send_signal(number)
+        _, said = process.communicate(timeout=WAIT_S)
+        assert process.returncode == 128 + number
     assert said.decode().splitlines()[-1] in ("skyshard: interrupted", f"skyshard: ended by {number.name}")
     wait_until(lambda: not left(testbed))
     assert scratch(testbed) == []

@@ -39,6 +39,17 @@ class DriverSession(pymysql.connections.Connection):  # type: ignore[misc]
         self._read_packet()
         self.charset, self.encoding = charset, pymysql.charset.charset_by_name(charset).encoding
 
+    def query(self, sql: str | bytes, unbuffered: bool = False) -> int:
+        """As of the driver. Whoever is interrupted in the middle, as by Ctrl-C, has no session left: in it, the next
+        statement would wait for the end of this one."""
+        try:
+            return int(super().query(sql, unbuffered))
+        except (pymysql.MySQLError, OSError):
+            raise
+        except BaseException:
+            self._force_close()
+            raise
+
 
 def become_account(raw: DriverSession, endpoint: Endpoint, account: Account) -> None:
     """The protocol's COM_CHANGE_USER: the server answers by asking for the password, scrambled with its salt."""
