@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,15 +99,11 @@ class TestbedUserTables:
             raise
 
     def _layout_for(self, table: UserTable) -> Layout | None:
-        """The layout of the director, else that of the catalog that was ingested last; None where there is none.
-
-        Databases in which rows are looked at are passed over: they have no family of their own, and may go any moment.
-        """
+        """The layout of the director, else that of the catalog that was ingested last; None where there is none."""
         published = self._testbed.registry.published
         if table.director is not None:
             return published.catalog(table.director[0]).layout
-        names = [name for name in published.databases() if not name.startswith(CHECKED)]
-        return latest_layout(map(published.catalog, names))
+        return latest_layout(published.databases(), published.catalog)
 
     def drop_table(self, database: str, table: str) -> None:
         catalog = self._testbed.registry.published.catalog(database)
@@ -122,9 +118,12 @@ class TestbedUserTables:
         self._testbed.drop(database)
 
 
-def latest_layout(catalogs: Iterable[Catalog]) -> Layout | None:
-    """The layout of the catalog that was ingested last, but for databases of rows that are only looked at."""
-    kept = [one for one in catalogs if not one.called.startswith(CHECKED)]
+def latest_layout(names: Iterable[str], catalog_of: Callable[[str], Catalog]) -> Layout | None:
+    """The layout of the catalog that was ingested last; None where there is none.
+
+    Databases in which rows are looked at are passed over: they have no family of their own, and may go any moment.
+    """
+    kept = [catalog_of(name) for name in names if not name.startswith(CHECKED)]
     return max(kept, key=lambda one: one.transaction).layout if kept else None
 
 

@@ -12,6 +12,8 @@ from starlette.requests import Request
 
 from skyshard.basics.errors import UserError
 
+NO_FORM = (MultiPartException, FormParserError)
+"""What is raised where parts cannot be told apart, by whichever of the two libraries finds it."""
 MOST_PARTS = 100
 """Files, and others, where nobody says less."""
 MOST_PART_BYTES = 1 << 20
@@ -36,6 +38,6 @@ async def open_form(
             form = await opened.enter_async_context(
                 request.form(max_files=most_files, max_fields=most_fields, max_part_size=most_part_bytes)
             )
-        except (MultiPartException, FormParserError, AssertionError) as error:
+        except (*NO_FORM, AssertionError) as error:
             raise UserError(f"the form cannot be read: {error}", remedy="send multipart/form-data") from None
         yield form

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
 
-from python_multipart.exceptions import FormParserError
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message
+
+from skyshard.serve.http.form import NO_FORM
 
 HEAD_BYTES = 64 << 10
 
@@ -44,6 +45,6 @@ async def _fields(request: Request, head: bytes) -> Mapping[str, str]:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return {}
     parser = MultiPartParser(request.headers, pieces())
-    with contextlib.suppress(MultiPartException, FormParserError, _HeadEnds):
+    with contextlib.suppress(*NO_FORM, _HeadEnds):
         await parser.parse()
     return {name: value for name, value in parser.items if isinstance(value, str)}

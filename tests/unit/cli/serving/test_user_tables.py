@@ -48,8 +48,9 @@ def test_rows_that_are_only_looked_at_lend_no_layout() -> None:
             [("old", other, ""), ("dp1", LAYOUT, ""), (f"{CHECKED}1", other, ""), ("sky__2", other, f"{CHECKED}2")]
         )
     ]
-    assert latest_layout(catalogs) == LAYOUT
-    assert latest_layout(catalogs[2:]) is None
+    by_name = {one.called: one for one in catalogs}
+    assert latest_layout(by_name, by_name.__getitem__) == LAYOUT
+    assert latest_layout([*by_name][2:], by_name.__getitem__) is None
 
 
 def test_a_dependent_follows_a_director_of_another_database(table: UserTable) -> None:
