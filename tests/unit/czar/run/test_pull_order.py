@@ -44,7 +44,7 @@ def test_columns_are_read_exactly(kind: str, is_text: bool, read: str) -> None:
         ("int(4)", True, "IF(FALSE, 9223372036854775807, 1e18 DIV `Object`.`kind`)"),
         ("int(4) unsigned", False, "IF(FALSE, 18446744073709551615, 1e18 DIV `Object`.`kind`)"),
         ("bigint(21)", True, "1e18 DIV `Object`.`kind`"),
-        ("varchar(3)", True, "IF(FALSE, SPACE(16777216), 1e18 DIV `Object`.`kind`)"),
+        ("varchar(3)", True, "IF(FALSE, IF(FALSE, SPACE(16777216), ''), 1e18 DIV `Object`.`kind`)"),
         ("decimal(5,2)", True, "CAST(1e18 DIV `Object`.`kind` AS CHAR)"),
         ("decimal(5,2)", False, "CAST(1e18 DIV `Object`.`kind` AS decimal(65,2))"),
     ],
