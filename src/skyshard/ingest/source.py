@@ -62,10 +62,13 @@ class InputSlice:
         """A whole file as it is now.
 
         Raises:
-            UserError: there is no such file.
+            UserError: there is no such file, or nothing can write its name down.
         """
         try:
+            str(path).encode()
             found = path.stat()
+        except UnicodeEncodeError:
+            raise UserError(f"the name of '{path}' is no UTF-8", remedy="rename the file or folder") from None
         except OSError as error:
             raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the file") from None
         return InputSlice(str(path), found.st_size, chunk=chunk, is_overlap=is_overlap, changed_ns=found.st_mtime_ns)

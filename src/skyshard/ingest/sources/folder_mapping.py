@@ -1,7 +1,8 @@
 """A first mapping for a folder of Parquet files: which files are which table, what no rule takes.
 
 Rules: Butler's dataset types and the folders of TAP tables are known by name; any other folder, and any other stem of a
-file, is a table of its own. Columns and roles are inferred when the mapping is opened.
+file, is a table of its own. Folders such as ``band=g`` or ``Norder=3`` are parts of the table above them. Columns and
+roles are inferred when the mapping is opened.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.sources.butler_paths import read_butler_path
+from skyshard.ingest.sources.folder_columns import first_column
 from skyshard.ingest.sources.parquet_files import is_parquet, parquet_slices
 
 DATASET_TYPES: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -70,10 +72,11 @@ def map_folder(folder: Path, database: str = "") -> FolderMapping:
         else:
             plain.setdefault(_group(below), []).append(path)
     if not types and not plain:
-        raise UserError(f"no Parquet file under '{folder}'", remedy="give the folder of a catalog's files")
+        raise _no_files(folder, left)
+    _take_out_strays(folder, plain, left)
     tables = _butler_tables(types)
     for group, files in plain.items():
-        name = _table_name(group, tables)
+        name = _table_name(group or folder.resolve().name, tables)
         tables[name] = {"files": _patterns(folder, group, files)}
     content: dict[str, Any] = {"version": 1, "database": database or database_of(folder), "schema": "infer"}
     content |= {"runs": "newest"} if types else {}
@@ -88,6 +91,26 @@ def _files(folder: Path) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         found += [Path(root, name) for name in sorted(names) if not name.startswith((".", "_"))]
     return found
+
+
+def _no_files(folder: Path, left: Mapping[str, str]) -> UserError:
+    """What is to be said of a folder without a file that is taken."""
+    parquet = next((name for name in left if is_parquet("", Path(name))), "")
+    if parquet:
+        what, _, remedy = left[parquet].partition("; ")
+        return UserError(f"no Parquet file under '{folder}' can be read, as '{parquet}': {what}", remedy=remedy)
+    return UserError(f"no Parquet file under '{folder}'", remedy="give the folder of a catalog's files")
+
+
+def _take_out_strays(folder: Path, groups: Mapping[str, list[Path]], left: dict[str, str]) -> None:
+    """Leave the files that lie beside a table's parts: samples of its rows, as HATS has them."""
+    for group, files in groups.items():
+        parts = [path for path in files if first_column(path.relative_to(folder)) is not None]
+        if parts and group.endswith("/"):
+            part = parts[0].parent.relative_to(folder)
+            for path in set(files).difference(parts):
+                left[str(path.relative_to(folder))] = f"it lies beside the parts of a table, such as '{part}'"
+            files[:] = parts
 
 
 def _fault(path: Path) -> str:
@@ -125,7 +148,10 @@ def _type_patterns(kind: str, files: Sequence[Path]) -> list[str]:
 
 
 def _group(below: Path) -> str:
-    """The folder that a file's table is named by, or for files of the folder itself the stem without numbers."""
+    """The folder that a file's table is named by, empty for the folder itself where its folders are parts; for files of
+    the folder itself the stem without numbers."""
+    if first_column(below) == 0:
+        return ""
     if len(below.parts) > 1:
         return f"{below.parts[0]}/"
     return re.sub(r"[-_.]?\d+$", "", below.stem) or below.stem
@@ -133,12 +159,22 @@ def _group(below: Path) -> str:
 
 def _patterns(folder: Path, group: str, files: list[Path]) -> list[str]:
     """Patterns that find the files of a group; their names, where patterns would find others too."""
-    if group.endswith("/"):
-        patterns = [f"{glob.escape(group)}**/*{ending}" for ending in sorted({path.suffix for path in files})]
+    if group.endswith("/") or not group:
+        endings = sorted({path.suffix for path in files})
+        tops = sorted({_top(group, path.relative_to(folder)) for path in files})
+        patterns = [f"{top}**/*{ending}" for top in tops for ending in endings]
         found = {folder / name for one in patterns for name in glob.glob(one, root_dir=folder, recursive=True)}
         if found == set(files):
             return patterns
     return [glob.escape(path.relative_to(folder).as_posix()) for path in files]
+
+
+def _top(group: str, below: Path) -> str:
+    """The pattern of the folders that a table's files lie below: its own, or those that are its parts."""
+    at = first_column(below)
+    if at is None:
+        return glob.escape(group)
+    return "".join(f"{glob.escape(part)}/" for part in below.parts[:at]) + f"{below.parts[at].partition('=')[0]}=*/"
 
 
 def _table_name(group: str, taken: Mapping[str, Any]) -> str:

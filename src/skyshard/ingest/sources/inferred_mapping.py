@@ -145,7 +145,8 @@ def is_usable(name: str) -> bool:
         name.encode("latin1")
     except UnicodeEncodeError:
         return False
-    is_plain = 0 < len(name) <= _LONGEST_NAME and name.isprintable() and name == name.strip() and "`" not in name
+    is_plain = 0 < len(name) <= _LONGEST_NAME and name.isprintable() and name == name.strip()
+    is_plain = is_plain and "`" not in name and "/" not in name
     return is_plain and not is_chunk_column(name)
 
 

@@ -17,7 +17,9 @@ from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.ingest.source import InputSlice, Origin, Source, SourceTable, asked_for
+from skyshard.ingest.sources.folder_columns import lost_columns
 from skyshard.ingest.sources.inferred_mapping import InferredTable, infer_tables
+from skyshard.ingest.sources.inferred_types import plain_type
 from skyshard.ingest.sources.mapped_files import find_tables, first_files
 from skyshard.ingest.sources.mapped_text import MappedTextReader, dialect_of, header_names
 from skyshard.ingest.sources.mapping import (
@@ -78,12 +80,21 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
             mapped, notes = inferred[name].mapped, (*notes, *inferred[name].notes)
             schema = {name.lower(): inferred[name].table}
         made = _source_table(path, name, mapped, schema, files.files, _origin(mapping, folder))
+        notes = (*notes, *_lost_columns(folder, files.files, made.table))
         tables[name] = replace(made, notes=notes, is_inferred=name in inferred)
     layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
     tables = {name: replace(table, layout=layouts[name]) for name, table in tables.items()}
     layout = base.model_copy(update={"tables": layouts})
     unopened = frozenset(mapping.tables).difference(wanted)
     return Source(str(path), "mapping", mapping.database, layout, tables, unopened=unopened)
+
+
+def _lost_columns(folder: Path, files: Sequence[Path], table: Table) -> tuple[str, ...]:
+    """What is to be said of columns that the names of folders give and the table does not have."""
+    below = (path.relative_to(folder) for path in files if path.is_relative_to(folder))
+    lost = lost_columns(below, table.column_names)
+    named = ", ".join(f"{name} ({part})" for name, part in lost.items())
+    return (f"{len(lost)} columns left out, only folders have their values: {named}",) if lost else ()
 
 
 def _origin(mapping: MappingFile, root: Path) -> Origin | None:
@@ -249,15 +260,13 @@ def _same_kind(where: str, field: pa.Field, path: Path, kinds: dict[str, tuple[s
 
 def _kind(arrow: pa.DataType) -> str:
     """The kind of a type; types of one kind may differ between files."""
-    if pa.types.is_dictionary(arrow):
-        return _kind(arrow.value_type)
+    kind = plain_type(arrow)
     tests = {
         "null": pa.types.is_null, "boolean": pa.types.is_boolean, "integer": pa.types.is_integer,
         "floating": pa.types.is_floating, "decimal": pa.types.is_decimal, "timestamp": pa.types.is_timestamp,
-        "string": lambda t: pa.types.is_string(t) or pa.types.is_large_string(t),
-        "binary": lambda t: pa.types.is_binary(t) or pa.types.is_large_binary(t),
+        "date": pa.types.is_date, "time": pa.types.is_time, "string": pa.types.is_string, "binary": pa.types.is_binary,
     }  # fmt: skip
-    return next((name for name, test in tests.items() if test(arrow)), str(arrow))
+    return next((name for name, test in tests.items() if test(kind)), str(kind))
 
 
 def _unused(names: Sequence[str], inputs: Collection[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from the footers' statistics, where it matters whether a DOUBLE holds them.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from skyshard.basics.errors import UserError
 from skyshard.db.charsets import codec_of
 from skyshard.ingest.sources.inferred_types import is_supported, plain_type, sql_type_text, widened
 from skyshard.ingest.sources.parquet_files import broken_file
+from skyshard.ingest.values.arrow_values import plain_array
 
 _READERS = 8
 _EXACT = 2**53
@@ -192,22 +194,29 @@ def _text_lengths(
 
 def _file_lengths(wanted: tuple[Path, list[str]]) -> dict[str, tuple[int, bool]]:
     path, names = wanted
-    found = dict.fromkeys(names, (0, True))
+    with contextlib.suppress(pa.ArrowException, OSError):  # texts of some encodings are not read as dictionaries
+        return _read_lengths(path, names, coded=names)
     try:
-        with pq.ParquetFile(path, read_dictionary=names) as file:
-            for batch in file.iter_batches(_TEXT_ROWS, columns=names, use_threads=False):
-                for name in names:
-                    length, is_latin1 = _values_length(batch.column(name))
-                    found[name] = max(found[name][0], length), found[name][1] and is_latin1
+        return _read_lengths(path, names, coded=[])
     except (pa.ArrowException, OSError) as error:
         raise broken_file(path, error) from None
+
+
+def _read_lengths(path: Path, names: list[str], coded: list[str]) -> dict[str, tuple[int, bool]]:
+    """The same; each value of the ``coded`` columns is looked at once a batch."""
+    found = dict.fromkeys(names, (0, True))
+    with pq.ParquetFile(path, read_dictionary=coded, page_checksum_verification=True) as file:
+        for batch in file.iter_batches(_TEXT_ROWS, columns=names, use_threads=False):
+            for name in names:
+                length, is_latin1 = _values_length(batch.column(name))
+                found[name] = max(found[name][0], length), found[name][1] and is_latin1
     return found
 
 
 def _values_length(values: pa.Array) -> tuple[int, bool]:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary
-    values = values.drop_null()
+    values = plain_array(values).drop_null()
     if not len(values):
         return 0, True
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):

@@ -28,7 +28,8 @@ SPLIT_BYTES = 256 << 20
 """Files are split, between row groups, into slices of about this size."""
 BUFFER_BYTES = 1 << 16
 """Read ahead for each column: without it whole column chunks are read at once, which takes twice the time."""
-
+_NOT_READ = ("not yet implemented", "not supported", "encrypted")
+"""Words of Arrow's for files that are whole: encryption, rare ways to write values."""
 
 _ENDINGS = (".parquet", ".parq", ".pq")
 
@@ -56,7 +57,7 @@ class ParquetReader:
         rules = self._rules(table)
         first_row = 1
         try:
-            with pq.ParquetFile(piece.path, buffer_size=BUFFER_BYTES) as file:
+            with pq.ParquetFile(piece.path, buffer_size=BUFFER_BYTES, page_checksum_verification=True) as file:
                 masks = _masks(file.schema_arrow)
                 names = _wanted(piece, file, rules, table, asked_columns(self.where), masks)
                 groups = range(file.num_row_groups)
@@ -166,7 +167,11 @@ def _wanted(
 
 
 def broken_file(path: str | Path, error: Exception) -> UserError:
-    return UserError(f"'{path}' is no whole Parquet file: {str(error).splitlines()[0]}", remedy="copy it again")
+    """What is to be said of a file that Arrow does not read: it is broken, or of a kind that Arrow does not know."""
+    words = str(error).splitlines()[0]
+    if any(known in words.lower() for known in _NOT_READ):
+        return UserError(f"'{path}' is Parquet of a kind that is not read: {words}", remedy="write it in plainer ways")
+    return UserError(f"'{path}' is no whole Parquet file: {words}", remedy="copy it again")
 
 
 def parquet_slices(path: Path, split_bytes: int = SPLIT_BYTES) -> tuple[list[InputSlice], pa.Schema]:

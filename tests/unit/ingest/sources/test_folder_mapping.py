@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,40 @@ def test_files_are_named_where_a_pattern_would_take_others(tmp_path: Path) -> No
 def test_files_of_two_endings_have_two_patterns(tmp_path: Path) -> None:
     """In a fixed order."""
     assert patterns(mapped(tmp_path, "t/b.parquet", "t/a.parq")) == {"t": ["t/**/*.parq", "t/**/*.parquet"]}
+
+
+@pytest.mark.parametrize(("top", "name"), [("", "sky"), ("objects/", "objects")])
+@pytest.mark.parametrize("part", ["Norder={}/Dir=0", "band=b{}"])
+def test_folders_that_give_a_value_are_parts_of_one_table(tmp_path: Path, top: str, name: str, part: str) -> None:
+    """Whatever order of pixels, or band, they are of; one pattern finds them all."""
+    found = mapped(tmp_path / "sky", *(f"{top}{part.format(n)}/Npix={n}.parquet" for n in (1, 2, 13)))
+    assert patterns(found) == {name: [f"{top}{part.partition('=')[0]}=*/**/*.parquet"]}
+    assert found.left == {}
+
+
+def test_a_sample_beside_the_parts_of_a_table_is_none_of_it(tmp_path: Path) -> None:
+    """HATS has one: its rows would be there twice."""
+    found = mapped(tmp_path, "dataset/Norder=1/Dir=0/Npix=3.parquet", "dataset/data_thumbnail.parquet")
+    assert patterns(found) == {"dataset": ["dataset/Norder=*/**/*.parquet"]}
+    assert found.left == {
+        "dataset/data_thumbnail.parquet": "it lies beside the parts of a table, such as 'dataset/Norder=1/Dir=0'"
+    }
+
+
+def test_a_name_that_is_no_utf8_is_told(tmp_path: Path) -> None:
+    """Nothing can write it down: neither the registry nor Arrow."""
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/t/odd\xff.parquet")
+    mapped(tmp_path, "t/a.parquet", "t/b.parquet")
+    (tmp_path / "t" / "b.parquet").rename(odd)
+    (why,) = map_folder(tmp_path).left.values()
+    assert "is no UTF-8; rename the file or folder" in why
+
+
+def test_of_a_folder_without_a_file_that_can_be_read_the_first_is_named(tmp_path: Path) -> None:
+    """With what is wrong with it."""
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"can be read, as 'torn.parquet': .*; copy it again"):
+        map_folder(tmp_path)
 
 
 def test_text_and_hidden_files_are_no_tables(tmp_path: Path) -> None:

@@ -341,6 +341,63 @@ def test_empty_files_and_row_groups_are_no_rows(tmp_path: Path) -> None:
     assert sum(r.rows for r in partition_all(open_source(path), tmp_path / "s2")["Object"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("values", "others", "column", "stored"),
+    [
+        (
+            pa.array(["a"]),
+            [pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())],
+            "varchar(4)", b"a",
+        ),
+        (pa.array([b"a"]), [pa.binary(1), pa.large_binary()], "varbinary(4)", b"a"),
+        (pa.array([0], pa.date32()), [pa.date64()], "date", b"1970-01-01"),
+        (pa.array([0], pa.time32("ms")), [pa.time64("ns")], "time", b"00:00:00"),
+    ],
+)  # fmt: skip
+def test_files_may_keep_values_of_one_kind_in_other_ways(
+    tmp_path: Path, values: pa.Array, others: list[pa.DataType], column: str, stored: bytes
+) -> None:
+    """As other writers do: pyarrow's strings beside those of polars or pandas."""
+    for number, kind in enumerate([values.type, *others]):
+        pq.write_table(pa.table({"v": values.cast(kind)}), tmp_path / f"{number}.parquet")
+    table = {"files": ["*.parquet"], "role": "regular", "declare": [{"name": "v", "type": column}]}
+    batches = batches_of(open_source(write_mapping(tmp_path, T=table)))
+    assert [row["v"] for batch in batches for row in batch.batch.to_pylist()] == [stored] * (len(others) + 1)
+
+
+def test_a_flipped_bit_is_found_where_pages_have_checksums(tmp_path: Path) -> None:
+    """No value is taken from a page that is not what was written."""
+    path = write_parquet(tmp_path)
+    table = pq.read_table(path)
+    pq.write_table(table, path, compression="none", use_dictionary=False, write_page_checksum=True)
+    content = path.read_bytes()
+    at = content.index(np.float64(200.25).tobytes())
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    assert pq.read_table(path)["alpha"] != table["alpha"]
+    message = refused(write_mapping(tmp_path, Object=OBJECT), tmp_path / "staging")
+    assert "a.parquet' is no whole Parquet file: could not verify page integrity" in message
+
+
+def test_an_encrypted_file_is_not_called_broken(tmp_path: Path) -> None:
+    """Copying it again would not help."""
+    path = write_parquet(tmp_path)
+    path.write_bytes(path.read_bytes()[:-4] + b"PARE")
+    message = refused(write_mapping(tmp_path, Object=OBJECT), tmp_path / "staging")
+    assert "a.parquet' is Parquet of a kind that is not read: Could not read encrypted metadata" in message
+
+
+def test_a_column_that_only_folders_give_is_told(tmp_path: Path) -> None:
+    """Its values are in no file; where the table has a column of that name, they are."""
+    (tmp_path / "night=7").mkdir()
+    write_parquet(tmp_path, "night=7/a.parquet")
+    table = {**OBJECT, "files": ["night=*/*.parquet"]}
+    notes = open_source(write_mapping(tmp_path, Object=table)).tables["Object"].notes
+    assert notes == ("1 columns left out, only folders have their values: night (night=7)",)
+    table["declare"] = [*OBJECT["declare"], {"name": "night", "type": "int"}]
+    table["columns"] = {**OBJECT.get("columns", {}), "night": {"constant": 7}}
+    assert open_source(write_mapping(tmp_path, Object=table)).tables["Object"].notes == ()
+
+
 def test_broken_parquet_file_is_named(tmp_path: Path) -> None:
     """A file that is cut off has no footer."""
     path = write_parquet(tmp_path)

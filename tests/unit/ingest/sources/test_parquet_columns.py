@@ -75,6 +75,28 @@ def test_whole_numbers_are_doubles_where_footers_show_that_none_is_rounded(
         inferred(tmp_path, *tables)
 
 
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pa.array([b"0123456789abcdef"], pa.binary(16)).cast(pa.uuid()), "varbinary(64)"),
+        (pa.array(["a"], pa.string_view()), "varchar(16)"),
+        (pa.array([1], pa.int8()).cast(pa.bool8()), "tinyint(4)"),
+    ],
+)
+def test_extensions_have_the_type_of_what_they_are_kept_as(tmp_path: Path, values: pa.Array, kind: str) -> None:
+    """A UUID is its sixteen bytes."""
+    assert inferred(tmp_path, pa.table({"u": values})).columns[0].type == kind
+
+
+@pytest.mark.parametrize("encoding", ["PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+def test_texts_are_measured_however_they_are_encoded(tmp_path: Path, encoding: str) -> None:
+    """DuckDB and Spark have others than Arrow's own."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"s": ["\u03bb" * 17]}), path, use_dictionary=False, column_encoding=encoding)
+    (column,) = infer_columns("table 'T'", [path], {path: pq.read_schema(path)}).columns
+    assert column.type == "varchar(255) character set utf8mb4"
+
+
 def test_files_without_statistics_show_nothing(tmp_path: Path) -> None:
     """Whether a DOUBLE holds their whole numbers is then not known."""
     files = [tmp_path / "whole.parquet", tmp_path / "float.parquet"]

@@ -1,0 +1,41 @@
+"""Folders whose names give a column's value, such as ``band=g``: Hive's way to spread a table's rows. No I/O.
+
+HATS spreads catalogs in the same way; its folders say where a file lies on the sky, and nothing that its rows do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from pathlib import PurePath
+
+_COLUMN = re.compile(r"([A-Za-z_]\w*)=.*")
+_PLACES = ("Norder", "Dir", "Npix")
+"""Of HATS."""
+
+
+def first_column(path: PurePath) -> int | None:
+    """Which of a path's folders is the first that gives a column's value; None where none does.
+
+    >>> first_column(PurePath("objects/band=g/a.parquet")), first_column(PurePath("objects/a.parquet"))
+    (1, None)
+    """
+    return next((at for at, name in enumerate(path.parts[:-1]) if _COLUMN.fullmatch(name)), None)
+
+
+def lost_columns(paths: Iterable[PurePath], known: Collection[str]) -> dict[str, str]:
+    """The columns that names of folders give and files do not have, each with the first folder that gives it.
+
+    Args:
+        paths: of the files, below the folder of the catalog.
+        known: columns of the files.
+
+    >>> lost_columns([PurePath("band=g/night=7/a.parquet"), PurePath("Norder=1/Npix=7.parquet")], ["night"])
+    {'band': 'band=g'}
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        for name in path.parts[:-1]:
+            if (given := _COLUMN.fullmatch(name)) and given[1] not in (*_PLACES, *known):
+                found.setdefault(given[1], name)
+    return found
