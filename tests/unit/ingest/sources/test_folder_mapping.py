@@ -58,7 +58,8 @@ def test_files_of_two_endings_have_two_patterns(tmp_path: Path) -> None:
 def test_folders_that_give_a_value_are_parts_of_one_table(tmp_path: Path, top: str, name: str, part: str) -> None:
     """Whatever order of pixels, or band, they are of; one pattern finds them all."""
     found = mapped(tmp_path / "sky", *(f"{top}{part.format(n)}/Npix={n}.parquet" for n in (1, 2, 13)))
-    assert patterns(found) == {name: [f"{top}{part.partition('=')[0]}=*/**/*.parquet"]}
+    parts = "" if top else f"{part.partition('=')[0]}=*/"
+    assert patterns(found) == {name: [f"{top}{parts}**/*.parquet"]}
     assert found.left == {}
 
 
