@@ -99,6 +99,10 @@ SELECT 0x41 FROM dp1.Object
 ! not-adql
 SELECT @@version
 ! not-adql
+SELECT ra FROM dp1.Object WHERE ra > DATE '2020-01-01'
+! not-adql
+SELECT ra % TIME '10:00' FROM dp1.Object
+! not-adql
 SELECT SLEEP(5) FROM dp1.Object
 ! not-adql
 SELECT scisql_foo(ra) FROM dp1.Object

@@ -15,6 +15,7 @@ from skyshard.chunking.sphere import RAD_PER_DEG, unit_vectors
 from skyshard.czar.adql.region_measures import SPHERE_DEG2, Vectors, area_deg2, centroid
 from skyshard.czar.bind.constants import constant, exact_constant
 from skyshard.czar.bind.stored_regions import CIRCLE_TESTS, PREFIX
+from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.region_sql import fill, number
 from skyshard.czar.sql.statement import place
 
@@ -115,7 +116,7 @@ def coordinates(node: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
     """Right ascension and declination of a POINT."""
     inner = node.unnest()
     if shape(inner) != "POINT":
-        raise Refusal(GEOMETRY, f"'{inner.sql('mysql')[:40]}' is no POINT{place(inner)}", remedy="write POINT(ra, dec)")
+        raise Refusal(GEOMETRY, f"'{render(inner)[:40]}' is no POINT{place(inner)}", remedy="write POINT(ra, dec)")
     if _called(inner) == CENTROID:
         return _centroid(inner)
     found = _plain_arguments(inner)

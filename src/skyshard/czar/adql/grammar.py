@@ -16,7 +16,7 @@ from sqlglot.parsers.mysql import MySQLParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from skyshard.basics.errors import Refusal, UserError
-from skyshard.czar.sql.dialect import CzarDialect
+from skyshard.czar.sql.dialect import CzarDialect, render
 from skyshard.czar.sql.lexer import Lexer
 from skyshard.czar.sql.mariadb_parser import CzarParser
 from skyshard.czar.sql.statement import place, syntax_error
@@ -130,7 +130,7 @@ def _check_tokens(tokens: list[Token]) -> None:
 def _check(node: exp.Expr) -> None:
     kind = type(node)
     if kind not in _KNOWN:
-        raise _refused(node.sql("mysql")[:40], place(node), _REMEDIES.get(kind, "see docs/reference/adql.md"))
+        raise _refused(render(node)[:40], place(node), _REMEDIES.get(kind, "see docs/reference/adql.md"))
     if isinstance(node, exp.Limit) and not node.meta.get("top"):
         raise _refused("LIMIT", place(node), _WORDS["LIMIT"])
     if isinstance(node, exp.Join):
@@ -138,7 +138,7 @@ def _check(node: exp.Expr) -> None:
         if side not in _SIDES or method not in ("", "NATURAL"):
             raise _refused(f"{side or method} JOIN", place(node), "use INNER, LEFT or RIGHT joins")
     if isinstance(node, exp.Table) and (node.args.get("catalog") or not isinstance(node.this, exp.Identifier)):
-        raise _refused(node.sql("mysql")[:40], place(node), "name a table as schema.table")
+        raise _refused(render(node)[:40], place(node), "name a table as schema.table")
     if isinstance(node, exp.With) and node.args.get("recursive"):
         raise _refused("WITH RECURSIVE", place(node), "write the steps out")
     if isinstance(node, exp.Distinct) and node.args.get("on"):

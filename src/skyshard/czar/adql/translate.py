@@ -93,10 +93,10 @@ def _cast(node: exp.Cast) -> exp.Expr:
     kind = node.to.this
     if kind not in _CASTS:
         raise Refusal(
-            NOT_ADQL, f"nothing is cast to {node.to.sql('mysql')}{place(node)}",
+            NOT_ADQL, f"nothing is cast to {render(node.to)}{place(node)}",
             remedy="cast to SMALLINT, INTEGER, BIGINT, REAL, DOUBLE PRECISION, CHAR, VARCHAR or TIMESTAMP",
         )  # fmt: skip
-    length = node.to.expressions[0].sql("mysql") if node.to.expressions else ""
+    length = render(node.to.expressions[0]) if node.to.expressions else ""
     wanted = f"{_CASTS[kind]}({length})" if length and _CASTS[kind] == "CHAR" else _CASTS[kind]
     return exp.Anonymous(this="CAST", expressions=[exp.Alias(this=node.this, alias=exp.Var(this=wanted))])
 

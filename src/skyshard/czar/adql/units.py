@@ -14,6 +14,7 @@ from skyshard.basics.errors import Refusal
 from skyshard.czar.adql.grammar import NOT_ADQL
 from skyshard.czar.adql.output_columns import owner_of
 from skyshard.czar.adql.table_names import Scopes, outwards
+from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.region_sql import number
 from skyshard.czar.sql.statement import place
 
@@ -51,7 +52,7 @@ def _unit_of(column: exp.Column, scopes: Scopes) -> str:
             return unit
         break
     raise Refusal(
-        NOT_ADQL, f"the unit of '{column.sql('mysql')}' is not known{place(column)}",
+        NOT_ADQL, f"the unit of '{render(column)}' is not known{place(column)}",
         remedy="TAP_SCHEMA.columns says which columns have one",
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from skyshard.basics.errors import UserError
 from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.czar.bind.bound_statement import COLUMN, ITEM, REF, Block, Meaning, Reference, Visible, own_columns
 from skyshard.czar.bind.clauses import is_aggregate, position_of, star_columns
+from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.item_names import is_star, item_name
 from skyshard.czar.sql.statement import place
 
@@ -79,11 +80,11 @@ class Resolver:
         found = [index for index, item in enumerate(items) if (item_name(item) or "").lower() == lowered]
         aliased = [index for index in found if isinstance(items[index], exp.Alias)]
         if not found and isinstance(column.this, exp.Identifier) and column.this.quoted:
-            found = [index for index, item in enumerate(items) if item.sql("mysql").lower() == lowered]
+            found = [index for index, item in enumerate(items) if render(item).lower() == lowered]
         if not found:
             return False
         first = (aliased or found)[0]
-        if len({items[index].unalias().sql() for index in found}) > 1 and isinstance(column.parent, exp.Ordered):
+        if len({render(items[index].unalias()) for index in found}) > 1 and isinstance(column.parent, exp.Ordered):
             raise UserError(
                 f"column '{column.name}' in ORDER BY is ambiguous{place(column)}", remedy="use its position"
             )

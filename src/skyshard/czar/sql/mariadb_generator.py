@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from sqlglot import exp
 from sqlglot.generators.mysql import MySQLGenerator
 
-from skyshard.czar.sql.tree_nodes import FORMULA_MARK, SPELLING, Formula, NumberList
+from skyshard.czar.sql.tree_nodes import FORMULA_MARK, SPELLING, Arguments, Formula, NumberList
 
 _COMMA = "','"
 
@@ -36,10 +36,14 @@ def _formula_sql(generator: Any, formula: Formula) -> str:
     return "".join(pieces)
 
 
+def _arguments_sql(generator: Any, arguments: Arguments) -> str:
+    return ", ".join(generator.sql(part) for part in arguments.expressions)
+
+
 class CzarGenerator(MySQLGenerator):
     TRANSFORMS: ClassVar[dict[Any, Callable[..., str]]] = {
         kind: write for kind, write in MySQLGenerator.TRANSFORMS.items() if kind not in (exp.Select, exp.GroupConcat)
-    } | {Formula: _formula_sql, NumberList: _formula_sql}
+    } | {Formula: _formula_sql, NumberList: _formula_sql, Arguments: _arguments_sql}
     """Without what makes MySQL's SELECTs of those of other dialects."""
     LIMIT_FETCH = "ALL"
     """FETCH ... WITH TIES is no LIMIT."""
@@ -66,6 +70,12 @@ class CzarGenerator(MySQLGenerator):
 
     def interval_sql(self, expression: exp.Interval) -> str:
         return f"INTERVAL {self.sql(expression, 'this')} {self.sql(expression, 'unit')}"
+
+    def offset_sql(self, expression: exp.Offset) -> str:
+        """Before FETCH, and alone, OFFSET says ROWS."""
+        text = str(super().offset_sql(expression))
+        query = expression.parent
+        return text if query is None or isinstance(query.args.get("limit"), exp.Limit) else f"{text} ROWS"
 
     def groupconcat_sql(self, expression: exp.GroupConcat) -> str:
         limit = expression.this if isinstance(expression.this, exp.Limit) else None

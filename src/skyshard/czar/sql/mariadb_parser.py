@@ -16,7 +16,7 @@ from sqlglot.parsers.mysql import MySQLParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from skyshard.basics.errors import UserError
-from skyshard.czar.sql.tree_nodes import FEWEST_LISTED, SPELLING, TEXT, TYPED, Formula, NumberList
+from skyshard.czar.sql.tree_nodes import FEWEST_LISTED, SPELLING, TEXT, TYPED, Arguments, Formula, NumberList
 
 
 def require_adaptable(parser_file: str) -> None:
@@ -265,10 +265,10 @@ class CzarParser(MySQLParser):
         return self.expression(exp.Interval(this=amount, unit=unit))
 
     def _parse_group_concat(self) -> Any:
-        """Several arguments under DISTINCT stay several: ('a', 'bc') and ('ab', 'c') differ."""
+        """Several arguments stay several: ORDER BY may call them by position; ('a', 'bc') and ('ab', 'c') differ."""
         is_distinct = self._match(TokenType.DISTINCT)
         parts = self._parse_csv(self._parse_disjunction)
-        this: exp.Expr = exp.Distinct(expressions=parts) if is_distinct else exp.Concat(expressions=parts, safe=True)
+        this: exp.Expr = exp.Distinct(expressions=parts) if is_distinct else Arguments(expressions=parts)
         if not is_distinct and len(parts) == 1:
             this = parts[0]
         if self._match(TokenType.ORDER_BY):

@@ -15,7 +15,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from skyshard.basics.errors import Refusal, UserError
-from skyshard.czar.sql.dialect import DIALECT
+from skyshard.czar.sql.dialect import DIALECT, render
 from skyshard.czar.sql.function_places import BARE, Place, place_of
 from skyshard.czar.sql.item_names import name_items, select_names
 
@@ -278,11 +278,11 @@ def _check_tree(tree: exp.Query, tokens: list[Token]) -> None:
     for node in tree.walk():
         if isinstance(node, exp.Placeholder):
             mark = next((token for token in tokens if token.token_type in OPEN_VALUES), None)
-            raise Refusal("placeholder", f"'{node.sql()}' has no value{place(mark)}", remedy="write the value itself")
+            raise Refusal("placeholder", f"'{render(node)}' has no value{place(mark)}", remedy="write the value itself")
         if isinstance(node, (exp.Parameter, exp.SessionParameter, exp.PropertyEQ)):
             raise Refusal(
                 "variable",
-                f"variables such as '{node.sql('mysql')[:40]}' are not kept between statements"
+                f"variables such as '{render(node)[:40]}' are not kept between statements"
                 f"{place(next((token for token in tokens if token.token_type in VARIABLES), None))}",
                 remedy="write the value itself",
             )
@@ -352,6 +352,4 @@ def _check_table(node: exp.Table) -> None:
     node.set("hints", None)
     extra = [key for key in ("partition", "version", "sample", "when", "rows_from", "changes") if node.args.get(key)]
     if extra or not isinstance(node.this, exp.Identifier) or node.args.get("catalog"):
-        raise Refusal(
-            "table-source", f"'{node.sql('mysql')[:60]}' is not a plain table{place(node)}", remedy="name a table"
-        )
+        raise Refusal("table-source", f"'{render(node)[:60]}' is not a plain table{place(node)}", remedy="name a table")

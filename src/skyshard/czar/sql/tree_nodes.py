@@ -35,6 +35,12 @@ class NumberList(Formula):
         return str(self.this).split(", ")
 
 
+class Arguments(exp.Expression):
+    """Several arguments where sqlglot has a place for one: those of GROUP_CONCAT, which ORDER BY counts."""
+
+    arg_types: ClassVar[dict[str, bool]] = {"expressions": True}
+
+
 FORMULA_MARK = "\x03"
 FEWEST_LISTED = 32
 """A shorter IN list has a node for each number."""

@@ -48,6 +48,9 @@ def meaning(sql: str, clause: str) -> list[str]:
         ("SELECT mag AS kind FROM Object HAVING STD(kind + 1) > 2", "having", "STD(`Object`.`kind` + 1) > 2"),
         ("SELECT MAX(mag) AS M FROM Object HAVING m > 2", "having", "(MAX(`Object`.`mag`)) > 2"),
         ("SELECT o.MAG FROM Object o ORDER BY o.Ra", "order", "`o`.`ra`"),
+        ("SELECT TIME '10:00' AS m FROM Object GROUP BY m", "group", "TIME'10:00'"),
+        ("SELECT mag > DATE '2020-02-02' AS m FROM Object ORDER BY m", "order", "`Object`.`mag` > DATE'2020-02-02'"),
+        ("SELECT DATE '2020-02-02', kind AS k FROM Object ORDER BY `k`", "order", "`Object`.`kind`"),
     ],
 )
 def test_a_name_means_what_it_means_to_mariadb(sql: str, clause: str, means: str) -> None:
