@@ -21,7 +21,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ NEAR = (
     f"FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < {RADIUS_DEG} "
     "AND a.objectId <> b.objectId"
 )
+PLACES = ["objectId", "ra", "decl"]
 COLUMNS = ["objectId", "ra", "decl", "n", "d0", "f0"]
 PROBES = 20
 """Places and ids that cones and look-ups are asked for."""
@@ -49,17 +50,24 @@ TARGET = 2.0
 
 
 class Hats:
-    """LSDB's side: a catalog with a margin and an index of its key."""
+    """LSDB's side: a catalog with a margin, and an index of its key where rows are asked for by id."""
 
     def __init__(self, folder: Path) -> None:
-        import hats
         import lsdb
 
         warnings.simplefilter("ignore")
         self.folder, self.lsdb = folder, lsdb
-        self.places = lsdb.open_catalog(folder / "Object", columns=["objectId", "ra", "decl"])
-        self.columns = lsdb.open_catalog(folder / "Object", columns=COLUMNS)
-        self.index = hats.read_hats(folder / "Object" / "Object_index")
+        self.places = lsdb.open_catalog(folder / "Object", columns=PLACES)
+
+    @cached_property
+    def columns(self) -> Any:
+        return self.lsdb.open_catalog(self.folder / "Object", columns=COLUMNS)
+
+    @cached_property
+    def index(self) -> Any:
+        import hats
+
+        return hats.read_hats(self.folder / "Object" / "Object_index")
 
     def pairs(self) -> int:
         """Count in each partition, as a notebook would."""

@@ -33,11 +33,10 @@ def compare_scans(sky: Sky, rows: int, turns: int) -> Mapping[str, float]:
 def compare_joins(sky: Sky, rows: int, turns: int) -> Mapping[str, float]:
     """Objects with a dependent table of four times as many rows, a filter on each, a thousand groups."""
     source, database = _joined_source(sky, rows), f"joined_{rows}"
-    if database not in sky.testbed.registry.published.names().published:
-        sky.testbed.ingest(source, database=database)
-        sky.testbed.columns.build(database)
+    if not sky.has(database):
+        sky.testbed.ingest(source, database=database, columns="all")
     files = {name: source / name / "*.parquet" for name in ("Object", "Forced")}
-    return _ratios("join", *_times(sky, database, JOIN, files, turns))
+    return _ratios("join", *_times(sky, database, JOIN, files, turns, rarely="rows"))
 
 
 def _ratios(what: str, wall: Mapping[str, float], processor: Mapping[str, float]) -> dict[str, float]:
@@ -51,11 +50,11 @@ def _ratios(what: str, wall: Mapping[str, float], processor: Mapping[str, float]
 
 
 def _times(
-    sky: Sky, database: str, sql: str, files: Mapping[str, Path], turns: int
+    sky: Sky, database: str, sql: str, files: Mapping[str, Path], turns: int, rarely: str = ""
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Seconds of the best turn of each side, and processor seconds of a mean turn, of this process and all servers.
 
-    The sides take turns, and must give the same rows.
+    The sides take turns, and must give the same rows; the side ``rarely`` takes only one after the first, which warms.
     """
     other = duckdb.connect(":memory:", config={"threads": len(sky.testbed.nodes)})
     plain = sql.format(**{name: name for name in files})
@@ -70,14 +69,16 @@ def _times(
     for turn in range(turns + 1):
         found: list[list[Any]] = []
         for name, ask in sides.items():
+            if name == rarely and turn > 1:
+                continue
             begun, before = perf_counter(), processor_s(sky)
             table = ask()
             took = perf_counter() - begun
             found.append(sorted([round(value, 6) for value in row.values()] for row in table.to_pylist()))
             if turn:
                 best[name] = min(took, best.get(name, took))
-                used[name] += (processor_s(sky) - before) / turns
-        if not np.allclose(found[0], found[1]) or not np.allclose(found[0], found[2]):
+                used[name] += (processor_s(sky) - before) / (1 if name == rarely else turns)
+        if not all(np.allclose(found[0], one) for one in found[1:]):
             raise SystemExit(f"answers differ: {sql}")
     other.close()
     return best, used

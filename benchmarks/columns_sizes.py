@@ -79,9 +79,8 @@ def compare_chunks(sky: Sky, rows: int, turns: int) -> Mapping[str, float]:
     found = {}
     for name, stripes in SPREADS.items():
         database = f"spread_{name}_{rows}"
-        if database not in sky.testbed.registry.published.names().published:
-            sky.testbed.ingest(sky.spread(rows, stripes), database=database)
-            sky.testbed.columns.build(database)
+        if not sky.has(database):
+            sky.testbed.ingest(sky.spread(rows, stripes), database=database, columns="all")
         chunks = len(sky.testbed.registry.published.catalog(database).tables["Object"].chunks)
         found[f"chunks_{name}"] = float(chunks)
         found[f"chunks_{name}_ms"] = 1e3 * scan_s(sky, database, "columns", turns)

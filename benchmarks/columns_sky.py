@@ -44,7 +44,7 @@ def make_sky(folder: Path, rows: int, columns: int = 41) -> Path:
     for part, first in enumerate(range(0, rows, PART_ROWS)):
         count = min(PART_ROWS, rows - first)
         path = folder / "Object" / f"part{part}.parquet"
-        pq.write_table(_rows(types, first, count), path)
+        pq.write_table(_rows(types, first, count), path, use_dictionary=_repeated(types))
         files.append({"path": f"Object/{path.name}", "chunk": None, "rows": count, "bytes": path.stat().st_size})
     listed = [
         {"name": name, "type": kind, "nullable": name[0] in "dfb" and name != "decl"} for name, kind in types.items()
@@ -56,6 +56,11 @@ def make_sky(folder: Path, rows: int, columns: int = 41) -> Path:
     manifest = {"version": 1, "recipe": {"name": "columns"}, "striping": STRIPING, "tables": {"Object": entry}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
+
+
+def _repeated(types: dict[str, str]) -> list[str]:
+    """Columns with few values: the others get no dictionary either way, which takes as long to find out as to write."""
+    return [name for name, kind in types.items() if name == "n" or kind.startswith("tinyint")]
 
 
 def _rows(types: dict[str, str], first: int, count: int) -> pa.Table:
@@ -98,12 +103,19 @@ class Sky:
 
     def database(self, rows: int, columns: int = 41, *, imaged: bool = True) -> str:
         """A published database of so many rows and columns, with images or without."""
-        name = f"sky_{rows}_{columns}{'' if imaged else '_rows'}"
-        if name not in self.testbed.registry.published.names().published:
-            self.testbed.ingest(self.source(rows, columns), database=name)
-            if imaged:
-                self.testbed.columns.build(name)
+        name = self.name(rows, columns, imaged=imaged)
+        if not self.has(name):
+            self.testbed.ingest(self.source(rows, columns), database=name, columns="all" if imaged else "none")
         return name
+
+    @staticmethod
+    def name(rows: int, columns: int = 41, *, imaged: bool = True) -> str:
+        """What :meth:`database` calls it."""
+        return f"sky_{rows}_{columns}{'' if imaged else '_rows'}"
+
+    def has(self, database: str) -> bool:
+        """Whether it is published."""
+        return database in self.testbed.registry.published.names().published
 
     def images(self, database: str, names: list[str]) -> list[ChunkImage]:
         """The images of its Objects, node by node."""
