@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from skyshard.catalog.ddl import part_suffix, physical_name
@@ -16,6 +17,7 @@ from skyshard.columns.segment_index import Piece, SegmentIndex, UnreadableSegmen
 
 FOLDER = "columns"
 ASIDE = ".damaged"
+KEPT_FOLDERS = 256
 FileVersion = tuple[str, int, int, int]
 """Name, time of the last change in nanoseconds, bytes, and inode of a file."""
 
@@ -38,7 +40,7 @@ class SegmentFolder:
     @staticmethod
     def of(data: Path, database: str) -> SegmentFolder:
         """That of a server's data folder, and a database by its stored name."""
-        return SegmentFolder(columns_folder(data) / database)
+        return _folder_of(data, database)
 
     @property
     def is_there(self) -> bool:
@@ -52,7 +54,7 @@ class SegmentFolder:
         """The files of a table's segments as they are now: no name, time, size and number is as before where one has
         been made, replaced, written into or removed."""
         try:
-            with os.scandir(self.path / table) as listed:
+            with os.scandir(f"{self.path}/{table}") as listed:
                 names = [one for one in listed if one.name.endswith(ENDING)]
         except OSError:  # there is none
             return
@@ -116,6 +118,12 @@ class SegmentFolder:
         gone = [one.path for one in segments if not any(name in known for name in table_names(one.index))]
         self.remove(gone)
         return len(gone)
+
+
+@lru_cache(maxsize=KEPT_FOLDERS)
+def _folder_of(data: Path, database: str) -> SegmentFolder:
+    """Each scan by columns asks once a table and node."""
+    return SegmentFolder(columns_folder(data) / database)
 
 
 def table_names(index: SegmentIndex) -> Iterator[str]:

@@ -25,6 +25,7 @@ from skyshard.czar.run.column_source import ColumnSource, pair_way
 from skyshard.czar.run.doubts import Doubt, TakeDoubt, no_doubt
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.scratch_tables import scratch_table
+from skyshard.czar.run.shown_rows import shown_rows, shows_whole
 from skyshard.czar.run.stored_result import Stored, store_result
 from skyshard.db.connection import Connection
 from skyshard.db.driver_errors import is_gone
@@ -152,12 +153,15 @@ class CarryOut:
             running.check()
             dispatch = self._dispatch(running, czar)
             stored = Stored(czar, query, typed.types, self.czar_dir, is_large=is_large)
+            is_shown = not is_large and _is_short_merge(plan) and shows_whole(typed.types)
             try:
                 for number, pull in enumerate(plan.pulls):
                     columns = self._columns(typed, number, query, czar)
-                    dispatch.bring(f"p{number}", pull, columns, plan.lane, stored.create)
+                    dispatch.bring(f"p{number}", pull, columns, plan.lane, _nothing if is_shown else stored.create)
                 running.check()
-                yield from stored.batches(plan.merge_over(tables), running.clock)
+                merge = plan.merge_over(tables)
+                shown = shown_rows(czar, running.clock + merge, typed.types) if is_shown else None
+                yield from stored.batches(merge, running.clock) if shown is None else shown.to_batches()
             finally:
                 if not stored.drop(*tables):
                     self.workers.left.add(self.sessions, query)
@@ -169,3 +173,12 @@ class CarryOut:
         if number not in typed.pulled:
             typed.pulled[number] = read_columns(typed.plan.pulls[number], query, czar)
         return typed.pulled[number]
+
+
+def _is_short_merge(plan: QueryPlan) -> bool:
+    """Whether the merge gives at most as many rows as its only pull brought, so that they fit into memory, too."""
+    return len(plan.pulls) == 1 and plan.kind is not Kind.GATHER
+
+
+def _nothing() -> None:
+    """What is done meanwhile where no table waits for the answer."""

@@ -50,12 +50,13 @@ class Stored:
         self._filed = record_layout(self._types) if data_dir is not None else None
         self._layout = self._filed if is_large else None
         self._path = (data_dir or Path()) / file_name(query, "r")
-        self._is_made = False
+        self._is_made = self._may_be_there = False
         self.table = scratch_table(query, "r")
 
     def create(self) -> None:
         """Make the table unless it is there."""
         if not self._is_made:
+            self._may_be_there = True
             self._connection.execute(create_scratch(self.table, self._types, is_temporary=self._layout is None))
             self._is_made = True
 
@@ -80,8 +81,10 @@ class Stored:
 
     def drop(self, *others: str) -> bool:
         """Drop the table, and others of its query; False where the server did not answer."""
+        tables = [*others, self.table] if self._may_be_there else [*others]
         try:
-            self._connection.execute(f"DROP TABLE IF EXISTS {', '.join([*others, self.table])}")
+            if tables:
+                self._connection.execute(f"DROP TABLE IF EXISTS {', '.join(tables)}")
         except SkyshardError:
             return False
         return True
