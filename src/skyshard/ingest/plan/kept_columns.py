@@ -41,14 +41,15 @@ def _kept(where: str, database: str, table: SourceTable, kept: Table, layout: Ta
     reader = table.reader.reader if isinstance(table.reader, NumberedRows) else table.reader
     if not isinstance(reader, ParquetReader):
         return table
-    rules = {rule.column.name: rule for rule in reader.rules}
-    new = [name for name in rules if kept.find(name) is None]
+    given = {rule.column.name: rule for rule in reader.rules}
+    new = [name for name in given if kept.find(name) is None]
     if new:
         more = f" and {len(new) - 1} more columns" if len(new) > 1 else ""
         raise UserError(
             f"{where}: column '{new[0]}'{more} that table '{database}.{table.name}' does not have",
             remedy="omit it in the mapping, or ingest under another --database",
         )
+    rules = {column.name: rule for name, rule in given.items() if (column := kept.find(name))}
     wanted = [column for column in kept if not is_chunk_column(column.name) and column not in origins]
     lacking = [column for column in wanted if column.name not in rules]
     if required := next((column for column in lacking if not column.is_nullable), None):

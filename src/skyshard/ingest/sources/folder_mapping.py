@@ -161,7 +161,8 @@ def _patterns(folder: Path, group: str, files: list[Path]) -> list[str]:
     """Patterns that find the files of a group; their names, where patterns would find others too."""
     endings = sorted({path.suffix for path in files})
     parts = sorted({_top(group, path.relative_to(folder)) for path in files})
-    for tops in ([glob.escape(group)], parts) if group.endswith("/") else (parts,) if not group else ():
+    choices = {"/": [[glob.escape(group)], parts], "": [parts]}
+    for tops in choices.get(group[-1:], []):
         patterns = [f"{top}**/*{ending}" for top in tops for ending in endings]
         found = {folder / name for one in patterns for name in glob.glob(one, root_dir=folder, recursive=True)}
         if found == set(files):

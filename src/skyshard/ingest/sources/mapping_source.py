@@ -32,7 +32,7 @@ from skyshard.ingest.sources.mapping import (
 )
 from skyshard.ingest.sources.mapping import Mapping as MappingFile
 from skyshard.ingest.sources.numbered_rows import with_origin
-from skyshard.ingest.sources.parquet_files import ParquetReader, is_parquet, parquet_slices, twin_names
+from skyshard.ingest.sources.parquet_files import ParquetReader, is_parquet, own_names, parquet_slices, twin_names
 from skyshard.ingest.sources.wanted_rows import asked_columns, require_asked, require_condition
 from skyshard.ingest.text.delimited_text import Fields
 from skyshard.ingest.values.column_rules import Rule, input_columns
@@ -208,6 +208,7 @@ def _parquet(
 ) -> tuple[tuple[InputSlice, ...], tuple[str, ...]]:
     """Parts of all files; their columns must be there and of one kind."""
     inputs = {source: rule for rule in rules for source in rule.inputs}
+    asked = asked_columns(mapped.where)
     slices: list[InputSlice] = []
     first: pa.Schema | None = None
     kinds: dict[str, tuple[str, Path]] = {}
@@ -217,13 +218,15 @@ def _parquet(
             if first is not None and schema.equals(first):
                 continue
             first = first or schema
-            _require_columns(where, path, schema.names, mapped, rules)
-            require_asked(where, mapped.where, path, schema.names)
-            for field in schema:
-                if field.name in inputs and not mapped.mixed_types:
-                    _same_kind(where, field, path, kinds)
-    used = dict.fromkeys(asked_columns(mapped.where)) | inputs
-    return tuple(slices), _unused(first.names if first is not None else (), used)
+            called = {own: name for name, own in own_names(schema.names, inputs, asked).items()}
+            names = [called.get(name, name) for name in schema.names]
+            _require_columns(where, path, names, mapped, rules)
+            require_asked(where, mapped.where, path, names)
+            for name, field in zip(names, schema, strict=True):
+                if name in inputs and not mapped.mixed_types:
+                    _same_kind(where, field.with_name(name), path, kinds)
+    names = first.names if first is not None else []
+    return tuple(slices), _unused(names, own_names(names, inputs, asked).values())
 
 
 def _require_columns(where: str, path: Path, names: Sequence[str], mapped: MappedTable, rules: Sequence[Rule]) -> None:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from skyshard.basics.errors import UserError
 from skyshard.db.charsets import codec_of
 from skyshard.ingest.sources.inferred_types import is_supported, plain_type, sql_type_text, widened
-from skyshard.ingest.sources.parquet_files import broken_file
+from skyshard.ingest.sources.parquet_files import broken_file, own_names, twin_names
 from skyshard.ingest.values.arrow_values import plain_array
 
 _READERS = 8
@@ -82,11 +82,13 @@ def infer_columns(
     spelled: dict[str, str] = {}
     twins: set[str] = set()
     for schema, paths in _alike(files, schemas):
+        several = twin_names(schema.names)
         for entry in schema:
-            if spelled.setdefault(entry.name.lower(), entry.name) != entry.name:
+            name = spelled.setdefault(entry.name.lower(), entry.name)
+            if name != entry.name and entry.name in several:
                 twins.add(entry.name)
-            elif entry.name not in given:
-                _add(where, entry, paths, files, found, unsupported)
+            elif name not in given:
+                _add(where, entry.with_name(name), paths, files, found, unsupported)
     named = {name: column for name, column in found.items() if name not in unsupported}
     lengths = _text_lengths(files, schemas, [name for name, column in named.items() if _has_length(column.kind)])
     columns = tuple(_column(name, column, len(files), lengths) for name, column in named.items())
@@ -149,10 +151,11 @@ def _is_exact(name: str, files: Sequence[Path]) -> bool:
 
 def _within(path: Path, name: str) -> bool:
     with pq.ParquetFile(path) as file:
-        at = file.schema_arrow.get_field_index(name)
+        own = own_names(file.schema_arrow.names, [name]).get(name, "")
+        at = file.schema_arrow.get_field_index(own)
         if at < 0 or not pa.types.is_integer(plain_type(file.schema_arrow.field(at).type)):
             return True
-        leaf = next(i for i in range(file.metadata.num_columns) if file.schema.column(i).path == name)
+        leaf = next(i for i in range(file.metadata.num_columns) if file.schema.column(i).path == own)
         for group in range(file.num_row_groups):
             chunk = file.metadata.row_group(group).column(leaf)
             statistics = chunk.statistics
@@ -183,7 +186,7 @@ def _text_lengths(
     """Of each text or bytes column the length of its longest value, and whether latin1 has all its characters."""
     longest = dict.fromkeys(names, 0)
     is_latin1 = dict.fromkeys(names, True)
-    wanted = [(path, [name for name in names if name in schemas[path].names]) for path in files]
+    wanted = [(path, own_names(schemas[path].names, names)) for path in files]
     with ThreadPoolExecutor(_READERS) as readers:
         for found in readers.map(_file_lengths, [pair for pair in wanted if pair[1]]):
             for name, (length, is_one) in found.items():
@@ -192,23 +195,24 @@ def _text_lengths(
     return {name: (longest[name], is_latin1[name]) for name in names}
 
 
-def _file_lengths(wanted: tuple[Path, list[str]]) -> dict[str, tuple[int, bool]]:
-    path, names = wanted
+def _file_lengths(wanted: tuple[Path, dict[str, str]]) -> dict[str, tuple[int, bool]]:
+    path, own = wanted
     with contextlib.suppress(pa.ArrowException, OSError):  # texts of some encodings are not read as dictionaries
-        return _read_lengths(path, names, coded=names)
+        return _read_lengths(path, own, is_coded=True)
     try:
-        return _read_lengths(path, names, coded=[])
+        return _read_lengths(path, own, is_coded=False)
     except (pa.ArrowException, OSError) as error:
         raise broken_file(path, error) from None
 
 
-def _read_lengths(path: Path, names: list[str], coded: list[str]) -> dict[str, tuple[int, bool]]:
-    """The same; each value of the ``coded`` columns is looked at once a batch."""
-    found = dict.fromkeys(names, (0, True))
-    with pq.ParquetFile(path, read_dictionary=coded, page_checksum_verification=True) as file:
+def _read_lengths(path: Path, own: Mapping[str, str], *, is_coded: bool) -> dict[str, tuple[int, bool]]:
+    """The same; values that are read as dictionaries are looked at once a batch."""
+    names = list(own.values())
+    found = dict.fromkeys(own, (0, True))
+    with pq.ParquetFile(path, read_dictionary=names * is_coded, page_checksum_verification=True) as file:
         for batch in file.iter_batches(_TEXT_ROWS, columns=names, use_threads=False):
-            for name in names:
-                length, is_latin1 = _values_length(batch.column(name))
+            for name in own:
+                length, is_latin1 = _values_length(batch.column(own[name]))
                 found[name] = max(found[name][0], length), found[name][1] and is_latin1
     return found
 

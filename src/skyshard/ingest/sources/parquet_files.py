@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,9 +64,11 @@ class ParquetReader:
                 if piece.row_groups is not None:
                     groups = range(piece.row_groups[0], piece.row_groups[1] + 1)
                     first_row += sum(file.metadata.row_group(i).num_rows for i in range(piece.row_groups[0]))
-                for batch in _batches(file, batch_rows(table), groups, names):
+                for batch in _batches(file, batch_rows(table), groups, list(names)):
                     counted: Counter[str] = Counter()
-                    given = InputBatch(_unmasked(batch, masks, counted), first_row, conversions=counted)
+                    unmasked = _unmasked(batch, masks, counted)
+                    called = unmasked.rename_columns([names.get(name, name) for name in unmasked.schema.names])
+                    given = InputBatch(called, first_row, conversions=counted)
                     yield self._made(piece, given, rules, table, layout)
                     first_row += batch.num_rows
         except (pa.ArrowException, OSError) as error:
@@ -96,6 +98,27 @@ def _batches(file: pq.ParquetFile, rows: int, groups: range, names: list[str]) -
     for group in groups:
         count = file.metadata.row_group(group).num_rows
         yield pa.RecordBatch.from_arrays([pa.nulls(count)], names=["\0"])
+
+
+def own_names(names: Sequence[str], wanted: Collection[str], asked: Collection[str] = ()) -> dict[str, str]:
+    """What a file calls the wanted columns that it has: names are one whatever their case, as in SQL.
+
+    The name itself goes first; of several others that differ from it in case only, none is taken.
+
+    Args:
+        asked: more columns, which have to be spelled as they are.
+
+    >>> own_names(["ID", "Flux", "flux", "RA"], ["id", "flux", "FLUX", "dec"], ["ra"])
+    {'flux': 'flux', 'id': 'ID'}
+    """
+    spellings: dict[str, list[str]] = {}
+    for name in names:
+        spellings.setdefault(name.lower(), []).append(name)
+    there, every = set(names), {*wanted, *asked}
+    others = {name: spellings.get(name.lower(), []) for name in wanted if name not in there}
+    alike = {name: found[0] for name, found in others.items() if len(found) == 1 and found[0] not in every}
+    exact = {name: name for name in (*wanted, *asked) if name in there}
+    return exact | alike
 
 
 def twin_names(names: Sequence[str]) -> dict[str, list[str]]:
@@ -147,23 +170,23 @@ def _wanted(
     table: Table,
     asked: frozenset[str],
     masks: Mapping[str, str],
-) -> list[str]:
-    """The input columns to read, in the file's order; a missing one is named, and one that occurs twice."""
-    have = set(file.schema_arrow.names)
-    twins = twin_names(file.schema_arrow.names)
+) -> dict[str, str]:
+    """The columns to read, in the file's order, and what rules call each; a missing one is named, and one that occurs
+    twice."""
+    given = file.schema_arrow.names
+    own = own_names(given, frozenset().union(*(rule.inputs for rule in rules)), asked)
     for rule in rules:
-        missing = sorted(rule.inputs - have)
+        missing = sorted(rule.inputs - own.keys())
         if missing and not rule.may_lack:
             raise UserError(
                 f"'{piece.path}' has no column '{missing[0]}' for '{rule.column.name}' of table '{table.name}'",
                 remedy="name another with 'from', omit it, or allow it to be missing",
             )
-    wanted = asked.union(*(rule.inputs for rule in rules))
-    for name in sorted(wanted & twins.keys()):
-        if name in twins[name]:
-            raise UserError(f"'{piece.path}' has column '{name}' twice", remedy="name each column once")
-    wanted |= {masks[name] for name in wanted & masks.keys()}
-    return [name for name in file.schema_arrow.names if name in wanted]
+    wanted = {name: called for called, name in own.items()}
+    if twice := sorted(name for name, count in Counter(given).items() if count > 1 and name in wanted):
+        raise UserError(f"'{piece.path}' has column '{twice[0]}' twice", remedy="name each column once")
+    wanted |= {masks[name]: masks[name] for name in wanted.keys() & masks.keys()}
+    return {name: wanted[name] for name in given if name in wanted}
 
 
 def broken_file(path: str | Path, error: Exception) -> UserError:

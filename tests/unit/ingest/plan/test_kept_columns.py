@@ -45,6 +45,19 @@ def test_later_files_take_the_columns_of_the_database(tmp_path: Path) -> None:
     assert batch.conversions == {"old: not in the file → NULL": 1}
 
 
+def test_later_files_may_spell_a_column_in_another_case(tmp_path: Path) -> None:
+    """SQL knows one column of that name: its values are taken, not NULL."""
+    first = source_of(tmp_path / "a", objects(1, 1, flux=[0.5], band=["i"]))
+    content = objects(2, 1, flux=[1.5], band=["y"]).rename_columns(
+        ["OBJECTID", "coord_ra", "COORD_DEC", "Flux", "Band"]
+    )
+    table = with_kept_columns(source_of(tmp_path / "b", content), "made", definitions(first)).tables["Object"]
+    (batch,) = table.reader.batches(table.slices[0], table.table, table.layout)
+    assert batch.batch.to_pylist() == [
+        {"objectId": 2, "coord_ra": 150.02, "coord_dec": 2.02, "flux": 1.5, "band": b"y"}
+    ]
+
+
 def test_policies_are_those_of_the_source(tmp_path: Path) -> None:
     """What becomes of bad rows is said anew each time; whether keys are unique is not."""
     first, later = source_of(tmp_path / "a", objects(1, 1)), source_of(tmp_path / "b", objects(2, 1))

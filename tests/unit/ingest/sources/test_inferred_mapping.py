@@ -63,6 +63,18 @@ def test_columns_are_those_of_all_files(tmp_path: Path) -> None:
     )
 
 
+def test_a_column_that_another_file_spells_in_another_case_is_one(tmp_path: Path) -> None:
+    """It has the values and the type of both; two of one file are two, of which the first one counts."""
+    first = objects(1, 1, Flux=pa.array([1.5], pa.float32()), band=["i"])
+    second = objects(2, 1, flux=[0.1], BAND=["x" * 50]).rename_columns(["objectid", "RA", "Dec", "flux", "BAND"])
+    first = first.rename_columns(["objectId", "ra", "dec", "Flux", "band"])
+    table = opened(tmp_path, first, second).tables["Object"]
+    assert [row["Flux"] for row in rows(table)] == [1.5, 0.1]
+    assert [row["band"] for row in rows(table)] == [b"i", b"x" * 50]
+    assert (types(table)["Flux"], types(table)["band"]) == ("double", "varchar(255)")
+    assert table.notes[1:] == ("1 columns whose type differs between files: Flux float and double → double",)
+
+
 def test_types_that_no_column_holds_are_refused(tmp_path: Path) -> None:
     """Both files, the column and both types are named, before anything is read."""
     with pytest.raises(UserError, match=r"column 'x' is string in '.*o0.parquet' and int64 in '.*o1.parquet'"):

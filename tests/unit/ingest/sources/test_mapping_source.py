@@ -365,6 +365,20 @@ def test_files_may_keep_values_of_one_kind_in_other_ways(
     assert [row["v"] for batch in batches for row in batch.batch.to_pylist()] == [stored] * (len(others) + 1)
 
 
+def test_a_file_may_spell_columns_in_another_case(tmp_path: Path) -> None:
+    """Inputs of rules and conditions are found all the same, unless there are two that may be meant."""
+    write_parquet(tmp_path, "a.parquet")
+    pq.write_table(
+        pq.read_table(tmp_path / "a.parquet").rename_columns([name.upper() for name in ROWS]), tmp_path / "b.parquet"
+    )
+    table = {**OBJECT, "where": "id < 3", "allow_missing": True, "duplicates": "keep-all"}
+    source = open_source(write_mapping(tmp_path, Object=table)).tables["Object"]
+    first, second = (list(source.reader.batches(piece, source.table, source.layout)) for piece in source.slices)
+    assert [batch.batch.num_rows for batch in first] == [2]
+    assert [batch.batch for batch in first] == [batch.batch for batch in second]
+    assert first[0].conversions == second[0].conversions
+
+
 def test_a_flipped_bit_is_found_where_pages_have_checksums(tmp_path: Path) -> None:
     """No value is taken from a page that is not what was written."""
     path = write_parquet(tmp_path)
