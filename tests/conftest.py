@@ -18,6 +18,7 @@ import pytest
 from _pytest.doctest import DoctestModule
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support import brief_reports
 from tests.support.depth import drawn
 from tests.support.hosts import Lab
 from tests.support.namespaces import NoHostsHere
@@ -83,6 +84,8 @@ class OnlyRealDoctests:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(OnlyRealDoctests())
+    if brief_reports.are_wanted(config):
+        config.pluginmanager.register(brief_reports.BriefReports())
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it runs in the background like that
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
