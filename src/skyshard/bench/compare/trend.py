@@ -10,7 +10,8 @@ below 0.05 after Bonferroni's correction for the possible places of a step and f
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -226,16 +227,15 @@ def _levels(logs: NDArray[np.float64]) -> list[int]:
         return [0, count]
     noise = float(np.median(np.abs(np.diff(logs)))) / (0.6745 * np.sqrt(2)) or 1e-9
     price = 2 * noise * np.log(count)
-    best, came_from = np.full(count + 1, np.inf), np.zeros(count + 1, int)
-    best[0] = 0.0
-    for last in range(LEAST_PART, count + 1):
-        for first in range(last - LEAST_PART + 1):
-            cost = best[first] + _deviation(logs[first:last]) + price
-            if cost < best[last]:
-                best[last], came_from[last] = cost, first
+    best, came_from = [0.0] + [np.inf] * count, [0] * (count + 1)
+    for first in range(count - LEAST_PART + 1):
+        for size, deviation in _deviations(logs[first:].tolist()):
+            cost = best[first] + deviation + price
+            if size >= LEAST_PART and cost < best[first + size]:
+                best[first + size], came_from[first + size] = cost, first
     edges = [count]
     while edges[-1] > 0:
-        edges.append(int(came_from[edges[-1]]))
+        edges.append(came_from[edges[-1]])
     return edges[::-1]
 
 
@@ -249,5 +249,16 @@ def _p_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(2 * stdtr(freedom, -effect))
 
 
-def _deviation(part: NDArray[np.float64]) -> float:
-    return float(np.abs(part - np.median(part)).sum())
+def _deviations(values: Sequence[float]) -> Iterator[tuple[int, float]]:
+    """Sum of the absolute deviations from the median, of the first value, the first two, and so on.
+
+    The median need not be known: it is what the upper half has more than the lower one.
+
+    >>> [deviation for _, deviation in _deviations([1, 4, 2, 9])]
+    [0, 3, 3, 10]
+    """
+    ordered: list[float] = []
+    for count, value in enumerate(values, 1):
+        insort(ordered, value)
+        half = count // 2
+        yield count, sum(ordered[count - half :]) - sum(ordered[:half])
