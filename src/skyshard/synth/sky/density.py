@@ -72,10 +72,10 @@ class DensityMap:
         Raises:
             UserError: a footprint that holds no pixel, or a file that cannot be read.
         """
-        made = _relative(sky, seed)
         ra, dec = pixel_centres(sky.nside)
+        made = _relative(sky, seed, ra, dec)
         is_in = in_footprint(sky.footprint, ra, dec)
-        mean = float(made.at(ra, dec)[is_in].mean()) if is_in.any() else 0.0
+        mean = float(made.at_pixels(ra, dec)[is_in].mean()) if is_in.any() else 0.0
         if mean <= 0:
             raise UserError(
                 f"key 'sky.footprint': no pixel centre of nside {sky.nside} is in it",
@@ -130,13 +130,17 @@ class DensityMap:
             places, _ = self.chunker.locate(ra.ravel() % 360.0, dec.ravel())
         return np.asarray(self.values[places].reshape(ra.shape))
 
+    def at_pixels(self, ra: Floats, dec: Floats) -> Floats:
+        """The same at the pixel centres of the sky's own nside: its values, where it has those pixels."""
+        has_them = self.chunker is None and self.frame is Frame.EQUATORIAL and len(self.values) == len(ra)
+        return self.values if has_them else self.at(ra, dec)
 
-def _relative(sky: Sky, seed: int) -> DensityMap:
-    """Relative density, from a file or from the model."""
+
+def _relative(sky: Sky, seed: int, ra: Floats, dec: Floats) -> DensityMap:
+    """Relative density, from a file or from the model; positions are the pixel centres of the sky's nside."""
     if sky.from_chunks is not None:
         chunker, rows = read_chunk_rows(sky.from_chunks)
         return DensityMap(sky, _by_chunk(chunker, rows), chunker)
-    ra, dec = pixel_centres(sky.nside)
     if sky.from_map is not None:
         read = read_map(sky.from_map)
         made = DensityMap(sky, read.values, frame=read.frame)
@@ -144,7 +148,7 @@ def _relative(sky: Sky, seed: int) -> DensityMap:
         made = DensityMap(sky, _with_spots(sky.spots, _plane_excess(sky.plane, ra, dec), ra, dec))
     if sky.patchiness:
         noise = stream(seed, "sky", WHOLE_SKY, "patchiness").standard_normal(len(ra))
-        made = DensityMap(sky, made.at(ra, dec) * np.exp(sky.patchiness * noise))
+        made = DensityMap(sky, made.at_pixels(ra, dec) * np.exp(sky.patchiness * noise))
     return made if sky.skew is None else _skewed(made, sky.skew)
 
 
@@ -189,6 +193,8 @@ def _plane_excess(plane: Plane | None, ra: Floats, dec: Floats) -> Floats:
 
 def _with_spots(spots: Sequence[Spot], relative: Floats, ra: Floats, dec: Floats) -> Floats:
     """Excesses added, discs multiplied in."""
+    if not spots:
+        return relative
     places = unit_vectors(ra, dec)
     for spot in spots:
         cosine = places @ unit_vectors(spot.ra_deg, spot.dec_deg)
