@@ -118,14 +118,20 @@ def test_a_brought_table_has_unique_indexes_or_is_not_there(client: httpx.Client
     for given in ({}, place):
         found = said(client.post("/ingest/data?version=55", json={**wrong, **given}))
         assert f"no unique index: 2 rows of {DATABASE}.Twos have name" in found
-    for changed, words in (({"index": "n" * 70}, "is no name of an index"), ({"columns": [{"column": "z"}]}, "'z'")):
-        given = {**right, "indexes": [unique | changed]}
-        assert words in said(client.post("/ingest/data?version=55", json=given))
+    for changed, words in (
+        ({"index": "n" * 70}, "is no name of an index"), ({"columns": [{"column": "z"}]}, "'z'"),
+        ({"index": "Primary"}, "'Primary' is the name of primary keys"),
+    ):  # fmt: skip
+        for given in ({}, place):
+            given = {**right, "indexes": [unique | changed], **given}
+            assert words in said(client.post("/ingest/data?version=55", json=given))
     assert rows_of(client, "SHOW TABLES") == before
     assert said(client.post("/ingest/data?version=55", json={**right, **place})) == ""
     listed = httpx.get(f"{server.doors['ingest']}replication/sql/index/{DATABASE}/Ones?version=55").json()
     assert [one["name"] for one in listed["status"]["indexes"] if one["unique"]] == ["PRIMARY", "one"]
     assert rows_of(client, "SELECT COUNT(*) AS n FROM Ones") == [["99"]]
+    assert said(client.delete(f"/ingest/table/{DATABASE}/Ones?version=55")) == ""
+    assert rows_of(client, "SHOW TABLES") == before
     assert [one for one in rows_of(client, "SHOW DATABASES") if one[0].startswith("user_unique_")] == []
 
 

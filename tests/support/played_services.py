@@ -382,6 +382,18 @@ class PlayedIngests:
         del self.ingested[database]
         self.databases = [one for one in self.databases if one["database"] != database]
 
+    def drop_table(self, database: str, table: str) -> None:
+        self.require_published(database, [table])
+        self.ingested[database] = {
+            name: rows for name, rows in self.ingested[database].items() if name.split()[0] != table
+        }
+        self.databases = [
+            {**one, "tables": [each for each in one["tables"] if each["name"] != table]}
+            if one["database"] == database
+            else one
+            for one in self.databases
+        ]
+
     def require_published(self, database: str, tables: Sequence[str] = ()) -> None:
         if database not in self.ingested:
             raise UserError(f"unknown database '{database}'")

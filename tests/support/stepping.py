@@ -106,7 +106,7 @@ class Fused:
         return self._fuse.around(found) if name.startswith(_STEPS) or name == "call" else found
 
 
-_STEPS = ("begin", "take", "move", "publish", "add", "forget", "mark")
+_STEPS = ("begin", "take", "move", "publish", "add", "forget", "mark", "drop_")
 
 
 def fused(testbed: Testbed, fuse: Fuse) -> Site:

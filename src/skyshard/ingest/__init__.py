@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from skyshard.ingest.upkeep.compaction import compact as compact
     from skyshard.ingest.upkeep.drop_lost import DroppedRows as DroppedRows
     from skyshard.ingest.upkeep.drop_lost import drop_lost as drop_lost
+    from skyshard.ingest.upkeep.drop_table import drop_table as drop_table
     from skyshard.ingest.upkeep.index_rebuild import rebuild_indexes as rebuild_indexes
     from skyshard.ingest.upkeep.remade_tables import Compacted as Compacted
     from skyshard.ingest.upkeep.replay import replayed as replayed
@@ -55,6 +56,7 @@ else:
             "Compacted": "upkeep.remade_tables",
             "DroppedRows": "upkeep.drop_lost",
             "drop_lost": "upkeep.drop_lost",
+            "drop_table": "upkeep.drop_table",
             "Estimate": "estimate",
             "FirstMapping": "sources.first_mapping",
             "Ingest": "transaction.ingest_run",

@@ -165,6 +165,7 @@ PARTS_MERGED = _kind(
     "parts_merged",
     "{parts} parts of {tables} chunk tables merged, counted with their replicas",
 )
+TABLE_DROPPED = _kind(_T, logging.INFO, "table_dropped", "dropped {table}, with all that earlier ones brought to it")
 TRANSACTION_PUBLISHED = _kind(_T, logging.INFO, "published", "published: {rows:,} rows")
 TRANSACTION_INTERRUPTED = _kind(
     _T,

@@ -18,7 +18,7 @@ from skyshard.log.events import RECORDS_NOT_KEPT
 from skyshard.node.kept_records import held_records, keep_records, known_everywhere, read_record
 from skyshard.registry.backup.records import STATE, KeptRecord, listed_in
 from skyshard.registry.registry import Registry
-from skyshard.registry.stored.records import DROPPED_ROWS
+from skyshard.registry.stored.records import DROPPED_ROWS, DROPPED_TABLE
 
 T = TypeVar("T")
 REACH_S = 5.0
@@ -47,7 +47,7 @@ def keep_on_nodes(
         for node, why in later.items():
             events.about(node=node).tell(RECORDS_NOT_KEPT, database=database, error=why)
         return failed | later
-    drops = [number for number, plan in plans.items() if plan == DROPPED_ROWS]
+    drops = [number for number, plan in plans.items() if plan in (DROPPED_ROWS, DROPPED_TABLE)]
     held = {node: {} if anew else still_right(one, database, drops) for node, one in held.items()}
     records = registry.records.of_database(database, known_everywhere(held, database))
     if records:
@@ -62,7 +62,7 @@ def keep_on_nodes(
 def still_right(
     held: Mapping[tuple[str, int], int], database: str, drops: Collection[int]
 ) -> dict[tuple[str, int], int]:
-    """The records of a node, without those that are older than a drop of lost rows: contributions changed with it.
+    """The records of a node, without those that are older than a drop of rows or of a table: contributions changed with it.
 
     >>> still_right({("x", 1): 5, ("x", 2): 9, ("x", 3): 9, ("x", 4): 10}, "x", [3])
     {('x', 2): 9, ('x', 3): 9, ('x', 4): 10}

@@ -306,6 +306,14 @@ class Ingests(Protocol):
     def drop(self, database: str) -> None:
         """Drop a published database."""
 
+    def drop_table(self, database: str, table: str) -> None:
+        """Drop a published table, or go on with that where it was interrupted.
+
+        Raises:
+            UserError: there is none, tables follow it, or an ingest of its database has not ended.
+            ClusterError: its database is in use (retryable), or a node is down.
+        """
+
     def rebuild_indexes(self, database: str) -> Mapping[str, int]:
         """Make director indexes anew: director → keys."""
 

@@ -206,6 +206,19 @@ class Testbed(PublishedDatabases):
         stored = self._fixed(database)
         return skyshard.ingest.compact(self.wiring.site(), stored, fewest=fewest, grace_s=grace_s, watcher=watcher)
 
+    def drop_table(self, database: str, table: str) -> int:
+        """Drop a table of a published database from all servers; returns the number of the transaction.
+
+        Queries that are reading it fail, or end with its rows. After an interruption, call it again to go on.
+
+        Raises:
+            UserError: there is no such table, or tables follow it, of this or another database; a transaction of the
+                database has not ended.
+            ClusterError: it is in use (retryable), or a server is down: nothing was changed, or what no query sees any
+                more is removed by the next call, or the next ingest of the database.
+        """
+        return skyshard.ingest.drop_table(self.wiring.site(), self._fixed(database), table)
+
     def add_index(
         self,
         database: str,

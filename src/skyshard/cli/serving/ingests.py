@@ -55,6 +55,9 @@ class TestbedIngests:
     def drop(self, database: str) -> None:
         self._testbed.drop(database)
 
+    def drop_table(self, database: str, table: str) -> None:
+        self._testbed.drop_table(database, table)
+
     def rebuild_indexes(self, database: str) -> Mapping[str, int]:
         return self._testbed.rebuild_indexes(database)
 

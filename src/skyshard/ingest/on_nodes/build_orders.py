@@ -7,7 +7,7 @@ are no rows, and every node gets the dummy chunk: a chunk statement never meets 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -99,8 +99,9 @@ class BuildContext:
     """What the builds of one transaction share.
 
     ``existing`` are the chunk tables that earlier transactions have made: what this one adds to them becomes a part
-    of its own, named after ``transaction``; everything else is made under its plain name. Those in ``kept`` are made
-    whole: what stays of them, and what comes.
+    of its own, named after ``transaction``. So are those of a table that is in ``renewed``: a query that began with
+    the one that had its name before must not meet them. Everything else is made under its plain name. Those in ``kept``
+    are made whole: what stays of them, and what comes.
     """
 
     plan: IngestPlan
@@ -112,6 +113,8 @@ class BuildContext:
     kept: Mapping[Target, KeptRows] = field(default_factory=dict)
     bare: frozenset[str] = frozenset()
     """Nodes that have nothing of the database yet, not even its dummy chunk."""
+    renewed: Container[str] = ()
+    """Names that tables had which were dropped."""
 
 
 def plan_builds(
@@ -176,8 +179,8 @@ class _Builds:
     def of(self, target: ChunkKey) -> TableBuild:
         chunk, is_overlap = target
         base = self._table.name
-        is_added = (base, *target) in self._context.existing and chunk != DUMMY_CHUNK  # whose tables have no parts
-        part = self._context.transaction if is_added else 0
+        is_added = (base, *target) in self._context.existing or base in self._context.renewed
+        part = self._context.transaction if is_added and chunk != DUMMY_CHUNK else 0  # whose tables have no parts
         name = physical_name(base, chunk, is_overlap=is_overlap, suffix=part_suffix(part))
         rows, expected = self.sums.get(target, (0, str(EMPTY)))
         create = f"CREATE TABLE {quote_name(name)} ({self._definitions[is_overlap]}"

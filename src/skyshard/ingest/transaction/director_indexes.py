@@ -82,7 +82,8 @@ class DirectorIndexes:
         if self._changes(table.source):
             kind = KeyKind.of(table.source.table, table.source.layout)
             earlier = self._site.registry.index_parts.all(self._database, table.name)
-            part = self._transaction if earlier else 0
+            is_renewed = table.name in self._site.registry.transactions.dropped_tables(self._database)
+            part = self._transaction if earlier or is_renewed else 0
             built = self._thread.do(self._build, merged, table.name, kind, part)
             self._started.append(_Started(table.name, kind, part, earlier, built))
 

@@ -113,15 +113,16 @@ def _chunk(report: SliceReport) -> int:
 
 def read_known(registry: Registry, folder: Path, database: str) -> KeptTruth | None:
     """What is known of a database that one transaction brought; None where nothing is, or several had a share in it, or
-    rows of it were dropped.
+    rows or a table of it were dropped.
 
     Raises:
         UserError: the file is torn, or a later release wrote it.
     """
     finished = [row for row in registry.transactions.all(database) if row["state"] == TransactionState.FINISHED]
-    if any(read_report(row).dropped for row in finished):
+    reports = {row["id"]: read_report(row) for row in finished}
+    if any(report.dropped or report.dropped_table for report in reports.values()):
         return None
-    brought = [row["id"] for row in finished if read_report(row).tables]
+    brought = [number for number, report in reports.items() if report.tables]
     path = _file(folder, brought[0]) if len(brought) == 1 else None
     if path is None or not path.is_file():
         return None

@@ -110,7 +110,8 @@ class LoadStage:
         kept = kept_rows(run.site.registry, run.plan, finished, coming)
         self._nodes_of = nodes_of = self._place({chunk for _, chunk, _ in kept if chunk >= 0})
         bare = frozenset(run.site.nodes).difference(replica.node for replica in finished)
-        context = BuildContext(run.plan, run.transaction, nodes_of, existing, run.staging_on, kept, bare)
+        renewed = run.site.registry.transactions.dropped_tables(run.database)
+        context = BuildContext(run.plan, run.transaction, nodes_of, existing, run.staging_on, kept, bare, renewed)
         recorded = run.site.registry.replicas.all(run.database, transaction=run.transaction)
         done = {(replica.node, *replica.target): replica.digest for replica in recorded}
         queues: dict[str, list[BuildOrder]] = {node: [] for node in run.site.nodes}

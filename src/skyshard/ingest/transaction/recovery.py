@@ -94,20 +94,21 @@ def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False,
     prototypes = {name for table, layout in published.values() for name in prototype_names(table.name, layout.role)}
     answers({node: handle.call(NodeLoader.sweep, database, known[node]) for node, handle in site.nodes.items()})
     answer("czar", site.czar_loader.call(NodeLoader.sweep, database, prototypes))
-    _sweep_index(site, database, transaction, retired.get(CZAR_NAME, set()))
+    _sweep_index(site, database, transaction, retired.get(CZAR_NAME, set()), over.get(CZAR_NAME, set()))
     registry.transactions.forget_retired(database, over)
     sweep_kept(site, database)
     site.clear_staging(database, str(transaction))
 
 
-def _sweep_index(site: Site, database: str, transaction: int, retired: Set[str]) -> None:
-    """Index tables that no finished transaction accounts for; the ones of this transaction are made again."""
+def _sweep_index(site: Site, database: str, transaction: int, retired: Set[str], over: Set[str]) -> None:
+    """Index tables that no finished transaction accounts for, those whose grace is over (their director may be gone);
+    the ones of this transaction are made again."""
     registry = site.registry
     directors = _directors(site, database, transaction)
     known = expected_index_tables(database, registry.index_parts.all(database)) | retired
     is_ours = index_names(index_table_name(database, director) for director in directors)
     have = answer("czar", site.czar_loader.call(NodeLoader.tables, INDEX_DATABASE))
-    unknown = [name for name in have if is_ours.fullmatch(name) and name not in known]
+    unknown = [name for name in have if name not in known and (name in over or is_ours.fullmatch(name))]
     answer("czar", site.czar_loader.call(NodeLoader.drop_tables, INDEX_DATABASE, unknown))
     for director in directors:
         prefix = index_table_name(database, director)
@@ -120,15 +121,16 @@ def _directors(site: Site, database: str, transaction: int) -> list[str]:
 
 
 def sweep_kept(site: Site, database: str) -> None:
-    """Director keys, and rows left out, of transactions that are not finished: an ingest makes its own again; and keys
-    that a later transaction has written anew."""
+    """Director keys, and rows left out, of transactions that are not finished: an ingest makes its own again; keys that
+    a later transaction has written anew; and those of directors that are gone."""
     states = {str(row["id"]): row["state"] for row in site.registry.transactions.all(database)}
     keys, left_out = site.folders.keys.glob(f"{database}/*/*"), site.folders.quarantine.glob(f"{database}/*")
     for folder in [*keys, *left_out]:
         if states.get(folder.name) != TransactionState.FINISHED:
             shutil.rmtree(folder)
+    published = site.registry.databases.table_definitions(database)
     for director in site.folders.keys.glob(f"{database}/*"):
-        for folder in superseded(director):
+        for folder in superseded(director) if director.name in published else [director]:
             shutil.rmtree(folder)
 
 

@@ -90,6 +90,8 @@ def add_index(
         kind = ", which is unique" if known.is_unique else ""
         what = f"{table} has an index '{known.name}' of {', '.join(known.columns)}{kind}"
         raise UserError(what, remedy="choose another name, or drop that one")
+    if name.upper() == PRIMARY:
+        raise UserError(f"'{name}' is the name of primary keys", remedy="choose another name for an index")
     update: dict[str, Any] = {"named_indexes": layout.named_indexes | {name: mine}}
     if require_unique is not None:
         update["unique_indexes"] = [*layout.unique_indexes, name]

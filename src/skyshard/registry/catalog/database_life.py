@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import insert as upsert
 
 from skyshard.basics.errors import UserError
-from skyshard.catalog.layout import TableLayout, split_director
-from skyshard.registry.stored import generation
+from skyshard.registry.stored import generation, table_rows
 from skyshard.registry.stored import sql_tables as t
 from skyshard.registry.stored.lifecycle import DatabaseState, Event, follow
 from skyshard.registry.stored.naming import require_free
@@ -166,18 +165,7 @@ class DatabaseLife(Store):
 
 
 def _followers(connection: sa.Connection, database: str) -> list[tuple[str, str]]:
-    """Tables of databases that stay, whose rows follow a director of this one."""
-    c, d = t.tables.c, t.databases.c
-    query = (
-        sa.select(c.database, d.shown, c.name, c.layout)
-        .join(t.databases, d.name == c.database)
-        .where(c.database != database, d.state != DatabaseState.DROPPING)
-        .order_by(d.shown, c.name)
-    )
-    found = []
-    for other, shown, table, text in connection.execute(query):
-        layout = TableLayout.model_validate(text)
-        followed = {split_director(name, other)[0] for name in (layout.director, layout.director2) if name}
-        if database in followed:
-            found.append((str(shown), str(table)))
-    return found
+    """Tables of other databases that stay, whose rows follow a director of this one."""
+    shown = connection.scalar(sa.select(t.databases.c.shown).where(t.databases.c.name == database))
+    found = ((other, table) for other, table, _ in table_rows.followers(connection, database) if other != shown)
+    return list(dict.fromkeys(found))

@@ -20,6 +20,9 @@ COMPACTION = "compaction"
 DROPPED_ROWS = "dropped rows"
 """The plan of a transaction that takes rows out which no node had any more."""
 
+DROPPED_TABLE = "dropped table"
+"""The plan of a transaction that drops a table, with all that earlier ones brought to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenTransaction:

@@ -27,9 +27,17 @@ def retire(connection: sa.Connection, database: str, transaction: int, names: Ma
         same = [table.c[key] == merged.c[key] for key in ("database", *keys)]
         older = (table.c.database == database, table.c.transaction_id != transaction)
         connection.execute(sa.delete(table).where(*older, *same, merged.c.transaction_id == transaction))
-    now = now_s(connection)
+    _note(connection, database, names, now_s(connection))
+
+
+def let_go(connection: sa.Connection, database: str, names: Mapping[str, Iterable[str]]) -> None:
+    """The same of tables that stay for no time: the next sweep drops them, whatever grace it gives to others."""
+    _note(connection, database, names, 0.0)
+
+
+def _note(connection: sa.Connection, database: str, names: Mapping[str, Iterable[str]], since_s: float) -> None:
     rows = [
-        {"server": server, "database": database, "name": name, "since_s": now}
+        {"server": server, "database": database, "name": name, "since_s": since_s}
         for server, listed in names.items()
         for name in listed
     ]

@@ -58,7 +58,7 @@ class DroppedTable(Strict):
 
 
 class TransactionReport(Strict):
-    """The outcome of a finished transaction: an ingest's, a compaction's, or of rows that were dropped."""
+    """The outcome of a finished transaction: an ingest's, a compaction's, or of rows or a table that were dropped."""
 
     version: Literal[1] = 1
     stages_s: dict[str, float] = Field(default_factory=dict)
@@ -69,6 +69,8 @@ class TransactionReport(Strict):
     compacted: ReportedMerge | None = None
     dropped: tuple[DroppedTable, ...] = ()
     """Rows that were lost and were taken out; reports before 0.3 have none."""
+    dropped_table: str = ""
+    """The table that was dropped, with all that earlier transactions brought to it."""
 
     def dump(self) -> dict[str, Any]:
         """As the registry keeps it: what was given, and the version."""

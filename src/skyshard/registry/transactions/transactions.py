@@ -8,10 +8,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from skyshard.catalog.layout import Layout, TableLayout
-from skyshard.registry.stored import chunk_entries, generation, retired_tables, stray_rows
+from skyshard.registry.stored import chunk_entries, generation, retired_tables, stray_rows, table_rows
 from skyshard.registry.stored import sql_tables as t
 from skyshard.registry.stored.lifecycle import ContributionState, Event, TransactionState, follow
-from skyshard.registry.stored.records import DROPPED_ROWS, ContributionKey, InputFile, OpenTransaction
+from skyshard.registry.stored.records import (
+    DROPPED_ROWS,
+    DROPPED_TABLE,
+    ContributionKey,
+    InputFile,
+    OpenTransaction,
+)
 from skyshard.registry.stored.store import Store, fields_of
 from skyshard.registry.stored.stray_rows import Stray
 from skyshard.registry.transactions import transaction_steps as steps
@@ -132,6 +138,43 @@ class Transactions(Store):
                 connection.execute(sa.update(t.contributions).filter_by(**fields_of(one)).values(**values))
             _show(connection, database, mine)
 
+    def drop_table(
+        self,
+        database: str,
+        layout: Layout,
+        table: str,
+        names: Mapping[str, Iterable[str]],
+        servers: Mapping[str, float],
+    ) -> int:
+        """Forget a table, and all that was brought to it: a transaction from its beginning to its end, in one SQL
+        transaction. Returns its number.
+
+        Args:
+            names: server → tables that nothing shows any more.
+            servers: node → when its server was started, as it says.
+
+        Raises:
+            UserError: a table, of any database, follows it.
+        """
+        with self._writer.begin() as connection:
+            table_rows.require_no_followers(connection, database, table)
+            mine = steps.begin(connection, database, layout, f"without {table}", DROPPED_TABLE, servers)
+            steps.move(connection, mine, Event.COMMIT)
+            steps.publish(connection, database, mine, TransactionReport(dropped_table=table))
+            retired_tables.let_go(connection, database, names)
+            table_rows.forget(connection, database, table)
+            generation.advance(connection)
+        return mine.id
+
+    def dropped_tables(self, database: str) -> dict[str, int]:
+        """Tables that were dropped, there again or not → the last transaction that dropped them."""
+        query = sa.select(t.transactions).where(
+            t.transactions.c.database == database, t.transactions.c.plan == DROPPED_TABLE,
+            t.transactions.c.state == TransactionState.FINISHED,
+        )  # fmt: skip
+        rows = self._dicts(query.order_by(t.transactions.c.id))
+        return {read_report(row).dropped_table: int(row["id"]) for row in rows}
+
     def dropped(self, database: str) -> list[tuple[float, DroppedTable]]:
         """What was lost of a database and taken out, oldest first; with the time, in seconds since 1970."""
         query = sa.select(t.transactions).where(
@@ -208,8 +251,10 @@ class Transactions(Store):
         sums: dict[str, int] = {}
         for row in self.all(database):
             if row["state"] == TransactionState.FINISHED:
-                for name, rows in read_report(row).truth.items():
+                report = read_report(row)
+                for name, rows in report.truth.items():
                     sums[name] = sums.get(name, 0) + rows
+                sums.pop(report.dropped_table, None)
         for _, one in self.dropped(database):
             if one.table in sums and not one.is_overlap:
                 sums[one.table] -= one.rows

@@ -33,11 +33,24 @@ def quality_of(registry: Registry, folder: Path, database: str) -> DatabaseQuali
     parts = registry.contributions.standing_parts(database)
     counted = {number: read_quality(folder, number) for number in sorted({number for number, _, _ in parts})}
     kept = {number: one for number, one in counted.items() if one is not None}
+    kept = without_dropped(kept, registry.transactions.dropped_tables(database))
     if not kept:
         raise UserError(
             f"nothing of database '{database}' was counted", remedy="ingests of a mapping count; ingest it again"
         )
     return added_up(database, kept, parts)
+
+
+def without_dropped(
+    kept: Mapping[int, TransactionQuality], dropped: Mapping[str, int]
+) -> dict[int, TransactionQuality]:
+    """The counts without those of tables that were dropped later; ``dropped``: table → by which transaction."""
+    return {
+        number: one.model_copy(
+            update={"tables": {name: table for name, table in one.tables.items() if dropped.get(name, 0) < number}}
+        )
+        for number, one in kept.items()
+    }
 
 
 def added_up(database: str, kept: Mapping[int, TransactionQuality], parts: Collection[StandingPart]) -> DatabaseQuality:

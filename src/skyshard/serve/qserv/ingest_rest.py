@@ -84,7 +84,7 @@ class IngestRest:
             *route("DELETE", "/ingest/database/{database}", functools.partial(self._drop_database, desk)),
             *route("POST", "/ingest/table", self._register_table),
             *route("GET", "/ingest/table/{database}", self._tables),
-            *route("DELETE", "/ingest/table/{database}/{table}", self._drop_table),
+            *route("DELETE", "/ingest/table/{database}/{table}", functools.partial(self._drop_table, desk)),
             *route("PUT", "/ingest/config", self._set_config),
             *route("GET", "/ingest/config", self._get_config),
             *TransactionRoutes(self._state, self._contributions, self._publishing, self._lanes).routes(desk),
@@ -228,18 +228,22 @@ class IngestRest:
             await self._lanes.work(self._ingests.drop, database)
         return {}
 
-    async def _drop_table(self, asked: Asked) -> Payload:
-        await self._lanes.call(self._forget_table, asked.of_path("database"), asked.of_path("table"))
+    async def _drop_table(self, desk: Desk, asked: Asked) -> Payload:
+        """One that is not published is forgotten; a published one needs a token of scope admin."""
+        database, table = asked.of_path("database"), asked.of_path("table")
+        registered = await self._lanes.call(self._state.find, database)
+        is_published = await self._lanes.call(self._publishing.published, database) is not None
+        if registered is None and not is_published:
+            raise _no_database(database)
+        if is_published and (registered is None or table not in registered.tables):
+            await desk.require(asked, Scope.ADMIN)
+            await self._lanes.work(self._publishing.drop_table, database, table)
+        else:
+            await self._lanes.call(self._forget_table, database, table)
         return {}
 
     def _forget_table(self, database: str, table: str) -> None:
         with self._state.lock:
-            open_now = self._state.find(database)
-            there = self._publishing.published(database) or {"tables": ()}
-            is_published = any(one["name"] == table for one in there["tables"])
-            if is_published and (open_now is None or table not in open_now.tables):
-                what = f"{database}.{table} is published: single tables of a published database are not dropped"
-                raise UserError(what, remedy="drop the database, and bring its other tables again")
             registered = self._state.changeable(database)
             if table not in registered.tables:
                 raise NotThere(f"there is no table {database}.{table}", remedy="GET /replication/config lists them")

@@ -102,6 +102,28 @@ class Publishing:
             self._state.require_no_publish(database)
             self.forget(self._state.get(database))
 
+    def drop_table(self, database: str, table: str) -> None:
+        """Drop a published table, or go on with that.
+
+        Raises:
+            NotThere: there is none.
+            UserError: tables follow it, of those that are registered, too; or an ingest has not ended.
+            ClusterError: its database is being published, or in use (retryable), or a node is down.
+        """
+        self._state.require_no_publish(database)
+        registered = self._state.find(database)
+        for name, told in registered.tables.items() if registered is not None else ():
+            if table in (told.get("director_table"), told.get("director_table2")):
+                what = f"{database}.{table} cannot be dropped: table '{name}', which is registered, follows it"
+                raise UserError(what, remedy=f"delete '{name}' first")
+        is_there = any(one["name"] == table for one in (self.published(database) or {"tables": ()})["tables"])
+        try:
+            self._ingests.drop_table(database, table)
+        except UserError as error:
+            if is_there:
+                raise
+            raise NotThere(error.what, remedy="GET /replication/config lists them") from None
+
     def shown(self) -> Sequence[dict[str, Any]]:
         """Databases as the configuration lists them: published, registered, and both in one entry."""
         found = {str(one["database"]): dict(one) for one in self._ingests.published()}
