@@ -23,7 +23,7 @@ import pymysql
 import pytest
 import sqlalchemy
 from tests.support.authority import Authority
-from tests.support.binary_client import BinaryClient
+from tests.support.binary_client import BinaryClient, execute_payload
 from tests.support.open_door import OpenDoor, WireAnswer, WireClient, open_door
 from tests.support.played_services import Keys, PlayedAnswer, PlayedQueries, played_services
 from tests.support.running_site import wait_until
@@ -566,6 +566,42 @@ def test_nodes_stop_when_a_client_goes_away_amid_its_rows(
         client.raw._force_close()
         wait_until(lambda: waiting_on(private_cluster, node, chunk) == 0, "it is ended")
         holder.execute("UNLOCK TABLES")
+
+
+@pytest.mark.parametrize("is_prepared", [False, True])
+def test_nodes_stop_when_a_client_reads_no_more(
+    sky: Sky, door: OpenDoor, private_cluster: PrivateCluster, is_prepared: bool
+) -> None:
+    """After as long as its session says; what waits on a node is ended, and other clients are answered meanwhile."""
+    chunk = next(iter(sky.catalog_.tables["Object"].chunks))
+    node = sky.catalog_.tables["Object"].chunks[chunk].nodes[0]
+    with (
+        connect(private_cluster.endpoint(node), Account.ADMIN) as holder,
+        contextlib.closing(client_of(door, DATABASE)) as one,
+        contextlib.closing(client_of(door, DATABASE)) as other,
+    ):
+        sql, packets = "SELECT objectId, REPEAT('x', 500000) AS text FROM Object", BinaryClient(one.raw)
+        assert one.ask("SET SESSION net_write_timeout = 1").error == ()
+        if is_prepared:
+            number = packets.prepare(sql).number
+        holder.execute(f"LOCK TABLES {DATABASE}.Object_{chunk} WRITE, {DATABASE}.Object_{chunk} AS o WRITE")
+        if is_prepared:
+            packets.command(Command.STMT_EXECUTE, execute_payload(number, ()))
+        else:
+            packets.command(Command.QUERY, sql.encode())
+        wait_until(lambda: waiting_on(private_cluster, node, chunk) > 0, "a statement waits")
+        assert other.ask("SELECT COUNT(*) FROM Filter").error == ()
+        wait_until(lambda: waiting_on(private_cluster, node, chunk) == 0, "it is ended")
+        wait_until(lambda: other.ask(PROCESSES).rows == [], "nothing is left of it")
+        with pytest.raises(pymysql.err.OperationalError):
+            read_on(packets)
+        holder.execute("UNLOCK TABLES")
+
+
+def read_on(client: BinaryClient) -> None:
+    """To the end of the connection."""
+    while True:
+        client.payload()
 
 
 def waiting_on(cluster: PrivateCluster, node: str, chunk: int) -> int:

@@ -62,7 +62,7 @@ def keep_on_nodes(
 def still_right(
     held: Mapping[tuple[str, int], int], database: str, drops: Collection[int]
 ) -> dict[tuple[str, int], int]:
-    """The records of a node, without those that are older than a drop of rows or of a table: contributions changed with it.
+    """The records of a node, without those older than a drop of rows or a table: contributions changed with it.
 
     >>> still_right({("x", 1): 5, ("x", 2): 9, ("x", 3): 9, ("x", 4): 10}, "x", [3])
     {('x', 2): 9, ('x', 3): 9, ('x', 4): 10}

@@ -33,10 +33,7 @@ def drop_table(site: Site, database: str, table: str) -> int:
     with registry.ingesting(database), site.held(database):
         catalog = registry.published.stored_catalog(database)
         require_nothing_open(site, database, catalog.called)
-        if table in catalog.tables:
-            number = _forget(site, catalog, table)
-        else:
-            number = _unfinished(site, catalog, table)
+        number = _forget(site, catalog, table) if table in catalog.tables else _unfinished(site, catalog, table)
         site.keep_records(database, over_later=True)
         sweep(site, database, number, is_over=True)
     return number

@@ -2,7 +2,8 @@
 
 Rules: a request that is refused gets its answer whatever it still sends, never a connection that is reset before the
 answer is read; what follows it is a new connection. A head has a limit of bytes, which does not depend on how it
-arrives, and one of time. Targets in absolute form are those of the path in them, asked of the host in them.
+arrives, and one of time; so has a client that takes nothing of its answer. Targets in absolute form are those of the
+path in them, asked of the host in them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from skyshard.serve.slow_reader import WRITE_S, SlowReader
 
 HEAD_BYTES = 65_536
 """Of a request's first line and headers."""
@@ -116,7 +119,8 @@ class HttpConnection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As of ``asyncio.Protocol``."""
-        self._lingering = LingeringTransport(transport, self._exchange)
+        self._slow = SlowReader(transport, transport.abort, WRITE_S)
+        self._lingering = LingeringTransport(transport, self._exchange, self._slow)
         super().connection_made(self._lingering)
         self._watch()
 
@@ -135,8 +139,20 @@ class HttpConnection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """As of ``asyncio.Protocol``."""
         self._lingering.abandon()
+        self._slow.end()
         self._stop_watch()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """As of ``asyncio.Protocol``: a client that takes nothing any more is not waited for without an end."""
+        self._slow.begin()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """As of ``asyncio.Protocol``."""
+        if not self._lingering.is_closing():  # then it is to take all that is left
+            self._slow.end()
+        super().resume_writing()
 
     def shutdown(self) -> None:
         """As of uvicorn: end, after the answer under way."""
@@ -195,10 +211,10 @@ class LingeringTransport(asyncio.Transport):
     """A transport that, where the client may still be sending, reads on after the last byte was written: closed at
     once, the system would reset the connection, and the client might never see its answer."""
 
-    def __init__(self, inner: asyncio.Transport, exchange: Exchange) -> None:
+    def __init__(self, inner: asyncio.Transport, exchange: Exchange, slow: SlowReader) -> None:
         super().__init__()
         self._inner = inner
-        self._exchange = exchange
+        self._exchange, self._slow = exchange, slow
         self.is_patient = True
         self._end: asyncio.TimerHandle | None = None
         self._end_s = 0.0
@@ -208,26 +224,32 @@ class LingeringTransport(asyncio.Transport):
         if self._end is not None:
             return
         if self._inner.is_closing() or not (self.is_patient and self._exchange.is_owed):
-            self._inner.close()
+            self._close()
             return
         if self._inner.can_write_eof():
             self._inner.write_eof()
         self._inner.resume_reading()
         loop = asyncio.get_running_loop()
         self._end_s = loop.time() + LINGER_S
-        self._end = loop.call_later(QUIET_S, self._inner.close)
+        self._end = loop.call_later(QUIET_S, self._close)
 
     def hear(self) -> None:
         """Something came."""
         if self._end is not None and not self._inner.is_closing():
             self._end.cancel()
             loop = asyncio.get_running_loop()
-            self._end = loop.call_at(min(loop.time() + QUIET_S, self._end_s), self._inner.close)
+            self._end = loop.call_at(min(loop.time() + QUIET_S, self._end_s), self._close)
 
     def abandon(self) -> None:
         """Close at once."""
         if self._end is not None:
             self._end.cancel()
+        self._close()
+
+    def _close(self) -> None:
+        """Once all that was written is taken, or nothing of it any more."""
+        if self._inner.get_write_buffer_size():
+            self._slow.begin()
         self._inner.close()
 
     def is_closing(self) -> bool:

@@ -197,6 +197,7 @@ class Session:
             if found.error:
                 raise UserError(error_of(found.error)[1])
             self._state = SessionState.of(found.values()[0])
+            self._client.wait_for_reader(self._state.write_s)
         return self._state
 
     async def _prepare(self, payload: bytes) -> None:

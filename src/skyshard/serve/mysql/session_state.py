@@ -6,12 +6,13 @@ something, the session's own server is asked. What changes answers and is not fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from skyshard.basics.errors import UserError
 from skyshard.db.charsets import codec_of
 from skyshard.serve.mysql.binary_texts import in_digits
 from skyshard.serve.mysql.text_rows import Encode, as_stored, as_they_are, encoding, in_three_bytes
+from skyshard.serve.slow_reader import WRITE_S
 
 _CHANGING = (
     "div_precision_increment", "group_concat_max_len", "default_week_format", "lc_time_names", "max_sort_length",
@@ -22,7 +23,8 @@ _CHANGED = [f"IF(@@{name} <> @@global.{name}, '{name}', NULL)" for name in _CHAN
 _CHANGED += ["IF(ABS(@@timestamp - UNIX_TIMESTAMP(SYSDATE())) > 60, 'timestamp', NULL)"]
 ASK = (
     "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_select_limit, DATABASE(),"
-    f" @@time_zone, @@sql_mode, CONCAT_WS(',', {', '.join(_CHANGED)}), @@max_statement_time LIMIT 1"
+    f" @@time_zone, @@sql_mode, CONCAT_WS(',', {', '.join(_CHANGED)}), @@max_statement_time,"
+    " @@net_write_timeout LIMIT 1"
 ).encode()
 """With a LIMIT of its own, since the session's may be 0."""
 NO_LIMIT = 2**64 - 1
@@ -55,13 +57,18 @@ class SessionState:
     """Settings by which answers would be others, with commas."""
     limit_s: float = 0.0
     """Seconds that a statement may take, of ``max_statement_time``; 0: no limit."""
+    write_s: float = field(default=WRITE_S, compare=False)
+    """Seconds in which a client has to take something of its answer, of ``net_write_timeout``."""
 
     @classmethod
     def of(cls, values: list[bytes | None]) -> SessionState:
         """From the row that :data:`ASK` gives."""
         texts = [(value or b"").decode() for value in values]
-        charset, results, collation, limit, database, time_zone, sql_mode, changed, limit_s = texts
-        return cls(charset, results, collation, int(limit), database, time_zone, sql_mode, changed, float(limit_s))
+        charset, results, collation, limit, database, time_zone, sql_mode, changed, limit_s, write_s = texts
+        return cls(
+            charset, results, collation, int(limit), database, time_zone, sql_mode, changed, float(limit_s),
+            float(write_s),
+        )  # fmt: skip
 
     def require_plain(self) -> None:
         """Refuse what the czar would answer otherwise than this session expects.

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 from skyshard.serve.mysql.packets import HEADER, MOST, framed, packets_in
+from skyshard.serve.slow_reader import SlowReader
 
 STREAM_BYTES = 1 << 16
 MOST_BYTES = 1 << 30
@@ -60,6 +61,11 @@ class Wire:
         """Sequence number of the packet that was read last."""
         self._unsent: list[bytes | memoryview] = []
         writer.transport.set_write_buffer_limits(high=SENT_AHEAD_BYTES)
+        self._slow = SlowReader(writer.transport, self.abort)
+
+    def wait_for_reader(self, seconds: float) -> None:
+        """From here on end a connection whose other end takes nothing for so long."""
+        self._slow.seconds = seconds
 
     def allow(self, most_bytes: int) -> None:
         """Take payloads of so many bytes from here on."""
@@ -128,7 +134,14 @@ class Wire:
         unsent, self._unsent = self._unsent, []
         if unsent:
             self._writer.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
-        await self._writer.drain()
+        if not self._writer.transport.get_write_buffer_size():
+            await self._writer.drain()
+            return
+        self._slow.begin()
+        try:
+            await self._writer.drain()
+        finally:
+            self._slow.end()
 
     async def command(self, payload: bytes) -> None:
         """Begin a new exchange."""
@@ -140,6 +153,7 @@ class Wire:
         with contextlib.suppress(OSError, RuntimeError, asyncio.TimeoutError):
             self._writer.close()
             await asyncio.wait_for(self._writer.wait_closed(), 1.0)
+        self.abort()
 
     def abort(self) -> None:
         """End the connection at once; what was not taken is lost."""

@@ -201,6 +201,27 @@ def test_a_body_that_does_not_go_on_is_refused(place: Place, monkeypatch: pytest
         assert slow.has_ended()
 
 
+def test_a_client_that_takes_nothing_of_its_answer_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what answers it is told."""
+    monkeypatch.setattr(http_connection, "WRITE_S", 0.2)
+    told = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["type"] == "http.request"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(20):
+            await send({"type": "http.response.body", "body": b"x" * LONG, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        if (await receive())["type"] == "http.disconnect":
+            told.set()
+
+    with open_http(app) as place, raw_connection(place) as silent:
+        silent.send(NEXT)
+        assert told.wait(20)
+        with pytest.raises((AssertionError, OSError)):
+            silent.answer()
+
+
 def test_a_client_that_goes_is_seen_behind_its_next_request() -> None:
     """What answers is told, though a request that waits for its turn was not read on from."""
     begun, told = threading.Event(), threading.Event()
