@@ -62,7 +62,7 @@ def made_old(cluster: PrivateCluster) -> PrivateCluster:
         dropped = ", ".join(f"DROP COLUMN IF EXISTS {name}" for name in ("shown", "changed_s", "kept_until_s"))
         czar.execute(f"ALTER TABLE `databases` {dropped}")
         # a copy, because dropped columns stay in the records where InnoDB drops them at once
-        dropped = ", ".join(f"DROP COLUMN IF EXISTS {name}" for name in ("host", "owner", "column_bytes"))
+        dropped = ", ".join(f"DROP COLUMN IF EXISTS {name}" for name in ("host", "owner", "column_bytes", "limit_s"))
         czar.execute(f"ALTER TABLE queries {dropped}, ALGORITHM=COPY")
         czar.execute("ALTER TABLE transactions DROP COLUMN IF EXISTS servers, ALGORITHM=COPY")
         czar.execute("ALTER TABLE `tables` DROP COLUMN IF EXISTS generation")
@@ -118,14 +118,14 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(old: PrivateCluster
     code, text = run(old, "cluster", "upgrade", "--dry-run", "--json")
     said = json.loads(text)
     assert (code, said["before"], said["after"], said["is_dry_run"]) == (0, 1, SCHEMA_VERSION, True)
-    assert [one["count"] for one in said["changes"]] == [6, 2, 3, 3, 5, 301, 2, 5, 1, 1, 1, 1]
+    assert [one["count"] for one in said["changes"]] == [6, 2, 3, 3, 5, 301, 2, 5, 1, 1, 1, 1, 1]
     assert content(old) == before
 
 
 def test_an_upgraded_cluster_answers_and_verifies_as_it_did(old: PrivateCluster) -> None:
     """The answer that 0.1.0 gave, every check of all databases good, and the next ingest works."""
     code, text = run(old, "cluster", "upgrade", "--json")
-    assert (code, len(json.loads(text)["changes"])) == (0, 12)
+    assert (code, len(json.loads(text)["changes"])) == (0, 13)
     assert_current(old)
     with Testbed(old.folder) as testbed:
         frozen = json.loads((FIRST / "json" / "query.json").read_text())["rows"]

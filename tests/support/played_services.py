@@ -113,17 +113,17 @@ class PlayedSubmissions:
     rows: dict[int, PastQuery] = field(default_factory=dict)
     waiting: Sequence[int] = ()
     limits_s: dict[int, float] = field(default_factory=dict)
-    """The times that were given to those that ran."""
+    """The times that they were given."""
 
-    def submit(self, sql: str, database: str, owner: str) -> int:
+    def submit(self, sql: str, database: str, owner: str, limit_s: float = 0.0) -> int:
         number = len(self.rows) + 1
+        self.limits_s[number] = limit_s
         self.rows[number] = PastQuery(
             number, True, database, sql, "queued", "", "", 1000.0, None, None, 0, 0, 0, 0, "", owner
         )  # fmt: skip
         return number
 
-    def run(self, number: int, meter: Meter | None = None, limit_s: float = 0.0) -> None:
-        self.limits_s[number] = limit_s
+    def run(self, number: int, meter: Meter | None = None) -> None:
         row = replace(self.rows[number], begun_s=1001.0, ended_s=1003.5)
         try:
             with self.queries.open(row.statement, row.database) as answer:

@@ -79,10 +79,14 @@ class Submitted:
         self._history = history
         self._folder = folder
 
-    def submit(self, sql: str, database: str, owner: str = "") -> int:
-        """Record a statement, which the caller has to :meth:`run`. Sweeps results that have expired."""
+    def submit(self, sql: str, database: str, owner: str = "", limit_s: float = 0.0) -> int:
+        """Record a statement, which the caller has to :meth:`run`. Sweeps results that have expired.
+
+        Args:
+            limit_s: one that takes longer, from when it begins on, is cancelled, which its error says; 0: no limit.
+        """
         self.expire()
-        return self._history.submit(query_name(), sql, database, owner)
+        return self._history.submit(query_name(), sql, database, owner, limit_s)
 
     def status(self, number: int) -> QueryStatus:
         """Where a query is; one whose process is gone is noted as failed."""
@@ -143,13 +147,10 @@ class Submitted:
         held = self.open(number)
         return QueryResult(held.columns, pa.Table.from_batches(list(held.batches), held.schema), held.counted)
 
-    def run(self, number: int, czar: Czar, check: Check | None = None, limit_s: float = 0.0) -> None:
-        """Answer a submitted query; its errors go to the history, those of ``check`` among them.
-
-        Args:
-            limit_s: one that takes longer is cancelled, which its error says; 0: no limit.
-        """
+    def run(self, number: int, czar: Czar, check: Check | None = None) -> None:
+        """Answer a submitted query; its errors go to the history, those of ``check`` among them."""
         row = self._history.get(number)
+        limit_s = float(row["limit_s"])
         host, process, process_began = own_name().split()
         mine = {"host": host, "process": int(process), "process_began": int(process_began), "name": query_name()}
         if not self._history.move(number, QueryEvent.BEGIN, **mine):

@@ -72,18 +72,14 @@ class Work:
     async def open(self) -> None:
         """As of ``Behind``: what was left over is run, now and later: a process that was killed is known as gone after
         a while only."""
-        await self.resume()
+        await self.runs.resume()
         self._resuming = asyncio.get_running_loop().create_task(self._resume_later())
-
-    async def resume(self) -> None:
-        """Run the queries that were left over; those of jobs have as long as these say."""
-        await self.runs.resume(self.tap.limits_of)
 
     async def _resume_later(self) -> None:
         while True:
             await asyncio.sleep(RESUMED_S)
             with contextlib.suppress(SkyshardError):  # the next look may find the czar's server
-                await self.resume()
+                await self.runs.resume()
 
     async def _resume_no_more(self) -> None:
         if self._resuming is not None:

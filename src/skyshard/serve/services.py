@@ -106,12 +106,12 @@ class Wanted:
 class Submissions(Protocol):
     """Submitted queries: they run in this process, their results are kept for days. UserError for unknown numbers."""
 
-    def submit(self, sql: str, database: str, owner: str) -> int:
-        """Note a statement of somebody, which the caller has to :meth:`run`."""
+    def submit(self, sql: str, database: str, owner: str, limit_s: float = 0.0) -> int:
+        """Note a statement of somebody, which the caller has to :meth:`run`. One that takes longer than ``limit_s``,
+        from when it begins on, is cancelled, which its error says; 0: no limit."""
 
-    def run(self, number: int, meter: Meter | None = None, limit_s: float = 0.0) -> None:
-        """Answer a submitted statement; its errors, the meter's among them, go to the history. One that takes longer
-        than ``limit_s`` is cancelled, which its error says; 0: no limit."""
+    def run(self, number: int, meter: Meter | None = None) -> None:
+        """Answer a submitted statement; its errors, the meter's among them, go to the history."""
 
     def left_over(self) -> Sequence[int]:
         """Statements that a process noted and, as it ended, did not run."""

@@ -10,19 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 
 from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.serve.access import Access, Identity
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.services import PastQuery, Submissions, Wanted
 from skyshard.serve.user_limits import Meter, require_room
-
-LimitsOf = Callable[[Collection[int]], Awaitable[Mapping[int, float]]]
-
-
-async def _unlimited(_: Collection[int]) -> Mapping[int, float]:
-    return {}
 
 
 class SubmittedRuns:
@@ -47,7 +41,7 @@ class SubmittedRuns:
         Args:
             more_rows: so many may come beyond the owner's quota; the caller cuts them off.
             kept: results of the owner that are kept elsewhere.
-            limit_s: so long it may run in this process; 0: no limit.
+            limit_s: so long it may run; 0: no limit.
 
         Raises:
             OverQuota: the owner has too many queries under way, or too many results.
@@ -55,17 +49,17 @@ class SubmittedRuns:
         quota = await self._lanes.call(self._access.quota_of, owner)
         self._lanes.seats.take(owner, quota)
         try:
-            number = await self._lanes.call(self._submit, sql, database, owner, kept)
+            number = await self._lanes.call(self._submit, sql, database, owner, kept, limit_s)
         except BaseException:
             self._lanes.seats.leave(owner)
             raise
-        self._begin(number, owner, more_rows, limit_s)
+        self._begin(number, owner, more_rows)
         return number
 
-    def _submit(self, sql: str, database: str, owner: str, kept: int) -> int:
+    def _submit(self, sql: str, database: str, owner: str, kept: int, limit_s: float) -> int:
         with self._submitting:  # what is counted is there before the next one counts
             self.require_room(owner, kept)
-            return self._submissions.submit(sql, database, owner)
+            return self._submissions.submit(sql, database, owner, limit_s)
 
     def require_room(self, owner: str, kept: int) -> None:
         """OverQuota where somebody, with so many results elsewhere, keeps as many as they may. May ask a server."""
@@ -85,26 +79,20 @@ class SubmittedRuns:
             raise UserError(f"no query {number}", remedy="queries are those of whose token submitted them")
         return found
 
-    async def resume(self, limits_of: LimitsOf = _unlimited) -> Sequence[int]:
-        """Run what was left over, but for what waits here already; returns the numbers of the queries.
-
-        Args:
-            limits_of: how long queries may run, in seconds, by their numbers; without limit, where it says nothing.
-        """
+    async def resume(self) -> Sequence[int]:
+        """Run what was left over, but for what waits here already; returns the numbers of the queries."""
         left = await self._lanes.call(self._submissions.left_over)
         numbers = [number for number in left if number not in self._under_way]
-        limits = await limits_of(numbers)
         self._taken_over.update(numbers)
         for number in numbers:
             owner = (await self._lanes.call(self._submissions.status, number)).owner
             self._lanes.seats.take_anyhow(owner)
-            # one of TAP asks for one row more, to see that there are more
-            self._begin(number, owner, 1, limits.get(number, 0.0))
+            self._begin(number, owner, 1)  # one of TAP asks for one row more, to see that there are more
         return numbers
 
-    def _begin(self, number: int, owner: str, more_rows: int, limit_s: float = 0.0) -> None:
+    def _begin(self, number: int, owner: str, more_rows: int) -> None:
         """Answer a query whose seat is taken."""
-        running = self._run(number, owner, more_rows, limit_s)
+        running = self._run(number, owner, more_rows)
         task = asyncio.get_running_loop().create_task(running, name=f"query-{number}")
         self._under_way[number] = task
         task.add_done_callback(lambda _: self._ended(number, owner))
@@ -113,16 +101,16 @@ class SubmittedRuns:
         self._under_way.pop(number, None)
         self._lanes.seats.leave(owner)
 
-    async def _run(self, number: int, owner: str, more_rows: int, limit_s: float) -> None:
+    async def _run(self, number: int, owner: str, more_rows: int) -> None:
         with contextlib.suppress(SkyshardError):  # they are in the history
-            await self._lanes.work(self._run_now, number, owner, more_rows, limit_s)
+            await self._lanes.work(self._run_now, number, owner, more_rows)
 
-    def _run_now(self, number: int, owner: str, more_rows: int, limit_s: float) -> None:
+    def _run_now(self, number: int, owner: str, more_rows: int) -> None:
         with self._lock:
             if self._is_closed and number in self._taken_over:
                 return
             self._taken_over.discard(number)
-        self._submissions.run(number, Meter(owner, self._access.quota_of(owner), more_rows), limit_s)
+        self._submissions.run(number, Meter(owner, self._access.quota_of(owner), more_rows))
 
     async def drain(self, seconds: float) -> None:
         """Wait so long at most for what is under way."""

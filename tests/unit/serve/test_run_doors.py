@@ -11,15 +11,13 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import httpx2 as httpx
 import pyarrow as pa
 import pytest
 from tests.support.authority import Authority
-from tests.support.four_chunks import Source
-from tests.support.played_services import PlayedQueries, PlayedSubmissions, played_services, played_tap
+from tests.support.played_services import PlayedQueries, PlayedSubmissions, played_services
 from tests.support.raw_http import raw_connection, request
 
 from skyshard.basics.errors import UserError
@@ -33,7 +31,6 @@ from skyshard.serve.run_doors import House, run_doors
 from skyshard.serve.serve_file import ServeFile
 from skyshard.serve.services import PastQuery
 from skyshard.serve.submitted_runs import SubmittedRuns
-from skyshard.serve.tap.jobs import JobFolder, new_job
 from skyshard.serve.user_limits import Meter
 
 QUERIES = PlayedQueries({"one": pa.table({"n": [1]})})
@@ -196,15 +193,14 @@ def test_a_second_signal_leaves_what_does_not_end() -> None:
     assert said[-1] == "what is under way does not end: it is left as it is"
 
 
-def test_what_was_left_over_is_run_later_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A query that was too young at the start to be taken for lost; as a job it has no longer than it says."""
+def test_what_was_left_over_is_run_later_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A query that was too young at the start to be taken for lost."""
     monkeypatch.setattr(doors, "RESUMED_S", 0.01)
     queries = PlayedQueries({"one": pa.table({"n": [1]})})
-    services = played_services(queries, tap=played_tap(Source(), folder=tmp_path))
+    services = played_services(queries)
     submissions = services.submissions
     assert isinstance(submissions, PlayedSubmissions)
-    lost, late = (submissions.submit("one", "", "") for _ in range(2))
-    JobFolder(tmp_path).save(replace(new_job("", {}, duration_s=7, kept_s=60), number=late))
+    lost = submissions.submit("one", "", "")
 
     async def until(state: str, number: int) -> None:
         while submissions.rows[number].state != state:
@@ -214,14 +210,12 @@ def test_what_was_left_over_is_run_later_too(monkeypatch: pytest.MonkeyPatch, tm
         work = Work(services, ServeFile(http="127.0.0.1:0", open=True))
         await work.open()
         assert submissions.rows[lost].state == "queued"
-        submissions.waiting = [lost, late]
+        submissions.waiting = [lost]
         await until("completed", lost)
-        await until("completed", late)
         submissions.waiting = []
         await work.close()
 
     asyncio.run(run())
-    assert submissions.limits_s == {lost: 0.0, late: 7.0}
 
 
 def test_what_was_taken_over_and_waits_is_left_to_others() -> None:
@@ -229,7 +223,7 @@ def test_what_was_taken_over_and_waits_is_left_to_others() -> None:
     begun, go = threading.Event(), threading.Event()
 
     class Slow(PlayedSubmissions):
-        def run(self, number: int, meter: Meter | None = None, limit_s: float = 0.0) -> None:
+        def run(self, number: int, meter: Meter | None = None) -> None:
             begun.set()
             go.wait()
 

@@ -61,11 +61,11 @@ class TestbedSubmissions:
     def __init__(self, testbed: skyshard.Testbed) -> None:
         self._testbed = testbed
 
-    def submit(self, sql: str, database: str, owner: str) -> int:
-        return self._testbed.submitted.submit(sql, database, owner)
+    def submit(self, sql: str, database: str, owner: str, limit_s: float = 0.0) -> int:
+        return self._testbed.submitted.submit(sql, database, owner, limit_s)
 
-    def run(self, number: int, meter: Meter | None = None, limit_s: float = 0.0) -> None:
-        self._testbed.submitted.run(number, self._testbed.czar, meter, limit_s)
+    def run(self, number: int, meter: Meter | None = None) -> None:
+        self._testbed.submitted.run(number, self._testbed.czar, meter)
 
     def left_over(self) -> Sequence[int]:
         waiting = self._testbed.registry.history.last(_MOST_OPEN, only_open=True)

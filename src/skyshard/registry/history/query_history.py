@@ -35,9 +35,14 @@ class QueryHistory:
     def __init__(self, plain: ShortTransactions) -> None:
         self._plain = plain
 
-    def submit(self, name: str, statement: str, database: str, owner: str = "") -> int:
-        """Note a statement of somebody that is to be answered later; returns its number."""
+    def submit(self, name: str, statement: str, database: str, owner: str = "", limit_s: float = 0.0) -> int:
+        """Note a statement of somebody that is to be answered later; returns its number.
+
+        Args:
+            limit_s: so long it may take from when it begins on; 0: no limit.
+        """
         row: HistoryRow = {"name": name, "statement": statement, "database": database, "owner": owner}
+        row["limit_s"] = limit_s
         row["state"] = QueryState.QUEUED
         with self._plain.writing() as connection:
             row |= {"is_async": True, "submitted_s": float(connection.value(plain_sql.NOW_S))}

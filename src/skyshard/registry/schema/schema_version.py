@@ -18,7 +18,7 @@ from skyshard.db.connection import Connection, quote_name
 from skyshard.registry.stored.database_names import REGISTRY_DATABASE
 from skyshard.rowimage.digest_version import DIGEST_VERSION
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """Of the registry; whoever changes ``sql_tables`` raises it, and adds a step to ``migrations``."""
 REGISTRY, ROW_DIGEST = "registry", "row digest"
 BEING_MADE, UNVERSIONED = 0, 1

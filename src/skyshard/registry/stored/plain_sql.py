@@ -131,7 +131,7 @@ HISTORY: Mapping[str, Any] = {
     "id": None, "name": None, "is_async": None, "database": "", "statement": None, "state": None, "kind": "",
     "lane": "", "submitted_s": None, "begun_s": None, "ended_s": None, "chunks": 0, "chunks_done": 0, "rows": 0,
     "bytes": 0, "coverage": 1.0, "error": "", "process": 0, "process_began": 0, "is_stop_wanted": False, "result": "",
-    "host": "", "owner": "", "column_bytes": 0,
+    "host": "", "owner": "", "column_bytes": 0, "limit_s": 0.0,
 }  # fmt: skip
 """The columns of the history, in order, each with what a row has that does not say; None where it has to say."""
 HISTORY_FLAGS = ("is_async", "is_stop_wanted")

@@ -302,11 +302,13 @@ queries = Table(
     Column("host", String(16), nullable=False, default=""),
     Column("owner", String(64), nullable=False, default=""),
     Column("column_bytes", BigInteger, nullable=False, default=0),
+    Column("limit_s", Double, nullable=False, default=0.0),
     Index("queries_by_state", "state"),
     Index("queries_by_time", "submitted_s"),
     **_OPTIONS,
 )  # fmt: skip
-"""Statements that were asked: those that were submitted, with their progress, and those that were answered at once."""
+"""Statements that were asked: those that were submitted, with their progress, and those that were answered at once.
+``limit_s``: so long one may take from when it begins on; 0: no limit."""
 
 jobs = Table(
     "jobs", metadata,

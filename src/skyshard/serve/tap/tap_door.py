@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -72,10 +72,6 @@ class TapDoor:
             Route("/tap/availability", self._availability, methods=["GET"]),
             Route("/tap/examples", self._known(self._examples), methods=["GET"]),
         ]
-
-    async def limits_of(self, numbers: Collection[int]) -> Mapping[int, float]:
-        """How long submitted queries may run that jobs wait for, in seconds; 0: no limit."""
-        return await self._jobs.limits_of(numbers)
 
     def phases(self) -> Mapping[str, float]:
         """How many jobs are in each phase. Asks the registry: not for the event loop."""

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -216,11 +216,6 @@ class TapJobs:
                 async for batch in rows.batches:
                     given = pa.RecordBatch.from_arrays(batch.columns, schema=named)
                     await self._lanes.call(writer.write_batch, given)
-
-    async def limits_of(self, numbers: Collection[int]) -> Mapping[int, float]:
-        """How long queries of jobs may run, in seconds; 0: no limit."""
-        jobs = await self._lanes.call(lambda: list(self._folder.all())) if numbers else []
-        return {job.number: float(job.duration_s) for job in jobs if job.number in numbers}
 
     async def abort(self, job: Job) -> Job:
         """Stop a job that has not ended."""

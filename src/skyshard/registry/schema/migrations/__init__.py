@@ -7,9 +7,9 @@ changes of a step are done. A step never uses what a later release may change: i
 
 from __future__ import annotations
 
-from skyshard.registry.schema.migrations import to_2, to_3, to_4, to_5, to_6, to_7, to_8
+from skyshard.registry.schema.migrations import to_2, to_3, to_4, to_5, to_6, to_7, to_8, to_9
 from skyshard.registry.schema.migrations.step import Change, Step, UpgradePlace
 
-STEPS: tuple[Step, ...] = (to_2.STEP, to_3.STEP, to_4.STEP, to_5.STEP, to_6.STEP, to_7.STEP, to_8.STEP)
+STEPS: tuple[Step, ...] = (to_2.STEP, to_3.STEP, to_4.STEP, to_5.STEP, to_6.STEP, to_7.STEP, to_8.STEP, to_9.STEP)
 
 __all__ = ["STEPS", "Change", "Step", "UpgradePlace"]
