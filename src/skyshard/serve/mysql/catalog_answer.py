@@ -8,6 +8,7 @@ it. What is known by then is sent in one piece.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import StatementNow
 from skyshard.serve.mysql.errors import NOT_GROUPED, error_packet, is_of_names, out_of_time
 from skyshard.serve.mysql.kept_definitions import MOST_TEXT, KeptDefinitions, ResultHead
+from skyshard.serve.mysql.last_answer import LastAnswer
 from skyshard.serve.mysql.packets import eof, error_of
 from skyshard.serve.mysql.row_packets import Piece
 from skyshard.serve.mysql.server_session import SmallResult
@@ -32,10 +34,15 @@ from skyshard.serve.mysql.text_rows import Encode, encoded_rows
 from skyshard.serve.mysql.wire import Wire
 from skyshard.serve.open_answer import NO_GENERATION
 from skyshard.serve.services import Services
+from skyshard.serve.sql_words import masked
 from skyshard.serve.text_charsets import with_charset
 from skyshard.serve.user_limits import OverQuota
 
 _END = "; \t\r\n"
+_OF_TEXT = re.compile(
+    r"\b(CHARSET|COLLATION)\s*\(\s*(?!(?:`?\w+`?\s*\.\s*)*(?:`\w+`|[A-Za-z_]\w*)\s*\))", re.IGNORECASE
+)
+"""Of texts that a statement makes: their character set is the session's, which the czar's servers do not have."""
 RowWriter = Callable[[pa.RecordBatch, Sequence[Definition], int, Encode], Iterator[Piece]]
 """Rows of the text protocol, or of the binary one."""
 
@@ -53,6 +60,8 @@ class Asking:
     kept: KeptDefinitions
     running: Callable[[str, str], AbstractContextManager[StatementNow]]
     who: Identity
+    last: LastAnswer
+    """What the session's next statement may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,8 @@ async def send_catalog_answer(asking: Asking, client: Wire, statement: bytes, st
         state.require_plain()
         text = state.decode(statement)
     except SkyshardError as problem:
-        await client.send(error_packet(problem))
+        asking.last.failed(error_packet(problem))
+        await client.send(asking.last.error)
         return
     await send_answer(asking, client, Asked(text, lambda: asking.describer.describe(statement, state)), state)
 
@@ -100,7 +110,8 @@ async def send_answer(asking: Asking, client: Wire, asked: Asked, state: Session
     except TimeoutError:
         if not limit.expired():
             raise
-        await client.send_instead(out_of_time())
+        asking.last.failed(out_of_time())
+        await client.send_instead(asking.last.error)
 
 
 async def _send_shown(asking: Asking, client: Wire, asked: Asked, state: SessionState) -> None:
@@ -117,15 +128,24 @@ async def _send_answer(asking: Asking, client: Wire, asked: Asked, state: Sessio
         return stream.chunks <= 1 and asking.kept.has(stream.generation, asked.key(stream, state))
 
     try:
+        _require_texts_of_columns(asked.text)
         sql = limited(with_charset(asked.text, state.charset), state.limit)
         async with asking.lanes.answer(sql, state.database, who=asking.who, opened=opened) as stream:
             head = await _head(asking, asked, state, stream)
-            await send_rows(client, stream, head, state.encode(), asked.rows)
+            rows = await send_rows(client, stream, head, state.encode(), asked.rows)
+        asking.last.answered(asked.text, rows)
     except SkyshardError as problem:
         found = error_packet(problem)
         if client.sequence == unanswered and not isinstance(problem, ClusterError | OverQuota):
             found = await _native_error(asking, asked) or found
+        asking.last.failed(found)
         await client.send_last(found)
+
+
+def _require_texts_of_columns(sql: str) -> None:
+    """Raises UserError where a statement asks for the character set of a text that it makes."""
+    if found := _OF_TEXT.search(masked(sql)):
+        raise UserError(f"{found.group(1).upper()} is answered of columns only", remedy="name a column in it")
 
 
 async def _native_error(asking: Asking, asked: Asked) -> bytes:
@@ -188,17 +208,21 @@ async def _described(
 
 async def send_rows(
     client: Wire, stream: AnswerStream, head: ResultHead, encode: Encode, rows: RowWriter = encoded_rows
-) -> None:
-    """The result set: the number of columns, definitions, rows, its end; errors come out of the stream."""
-    for payload in head.payloads:
+) -> int:
+    """The result set: the number of columns, definitions, rows, its end; errors come out of the stream. Returns the
+    number of rows."""
+    sent, end = 0, eof(client.status)
+    for payload in (*head.payloads[:-1], end):
         client.put(payload)
     if not stream.is_ready:
         await client.drain()
     async for batch in stream:
+        sent += batch.num_rows
         await _put_batch(client, batch.num_rows, rows(batch, head.definitions, client.sequence, encode))
         if not stream.is_ready:
             await client.drain()
-    await client.send_last(eof())
+    await client.send_last(end)
+    return sent
 
 
 async def _put_batch(client: Wire, rows: int, pieces: Iterator[Piece]) -> None:

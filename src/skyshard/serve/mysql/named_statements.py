@@ -13,6 +13,7 @@ from skyshard.basics.errors import ClusterError, UserError
 from skyshard.serve.mysql import errors
 from skyshard.serve.mysql.asked_for import Way, way_of, without_leading
 from skyshard.serve.mysql.definitions import ColumnType
+from skyshard.serve.mysql.last_answer import asks_found_rows
 from skyshard.serve.mysql.packets import error, error_of, ok
 from skyshard.serve.mysql.parameters import Parameter
 from skyshard.serve.mysql.prepared import PreparedStatements
@@ -69,7 +70,9 @@ class NamedStatements:
         if is_named:
             self._relayed.discard(asked.name)
             self._prepared.forget(asked.name)
-        if way is Way.RELAY:
+        if way is Way.RELAY and asks_found_rows(text):
+            await self._client.send(errors.refused_statement("FOUND_ROWS"))
+        elif way is Way.RELAY:
             if is_named:
                 self._relayed.add(asked.name)
             await self._relay(payload)

@@ -17,7 +17,7 @@ NULL = 0xFB
 OK, EOF, ERROR, MORE_DATA = 0x00, 0xFE, 0xFF, 0x01
 EOF_BYTES = 9
 """An EOF packet is shorter; a row that begins with the same byte is longer."""
-AUTOCOMMIT, MORE_RESULTS = 0x0002, 0x0008
+IN_TRANSACTION, AUTOCOMMIT, MORE_RESULTS = 0x0001, 0x0002, 0x0008
 
 
 class Command(IntEnum):

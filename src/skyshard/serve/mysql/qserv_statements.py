@@ -68,8 +68,9 @@ class QservStatements:
         await ways[asked.way](asked, text, state)
 
     async def _small(self, definitions: list[Definition], *rows: list[bytes | None]) -> None:
-        heads = [lenenc(len(definitions)), *(one.payload() for one in definitions), eof()]
-        await self._client.send(*heads, *map(row, rows), eof())
+        end = eof(self._client.status)
+        heads = [lenenc(len(definitions)), *(one.payload() for one in definitions), end]
+        await self._client.send(*heads, *map(row, rows), end)
 
     async def _lists(self, asked: AskedFor, text: str, state: SessionState) -> None:
         """Make the lists that a statement asks, answer it over them, and drop them."""

@@ -25,8 +25,14 @@ from skyshard.serve.mysql.catalog_answer import Asking, send_catalog_answer
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import DoorSessions
 from skyshard.serve.mysql.kept_definitions import KeptDefinitions
+from skyshard.serve.mysql.last_answer import (
+    LastAnswer,
+    asks_found_rows,
+    asks_only_found_rows,
+    asks_what_happened,
+)
 from skyshard.serve.mysql.named_statements import NamedStatements
-from skyshard.serve.mysql.packets import Command, error, error_of, ok
+from skyshard.serve.mysql.packets import Command, eof, error, error_of, lenenc, ok, row
 from skyshard.serve.mysql.prepared import OF_STATEMENTS, PreparedStatements
 from skyshard.serve.mysql.qserv_statements import QservStatements
 from skyshard.serve.mysql.server_session import ServerGone, ServerSession
@@ -71,9 +77,10 @@ class Session:
         self.who, self.thread = who, thread
         self._client, self._server, self._behind = client, server, behind
         self._describer, self._lister = Describer(socket), Describer(socket, LISTS_ACCOUNT)
+        self._last = LastAnswer()
         self._asking = Asking(
             behind.services, behind.lanes, self._describer, behind.renew, behind.number, behind.kept,
-            functools.partial(behind.sessions.running, who, thread), who,
+            functools.partial(behind.sessions.running, who, thread), who, self._last,
         )  # fmt: skip
         self._qserv = QservStatements(client, behind, who, self._describer, self._lister)
         self._prepared = PreparedStatements(client, self._asking)
@@ -175,6 +182,7 @@ class Session:
         """Pass a command on, and its answer back as it is."""
         if payload[0] not in _KEEPS_STATE:
             self._state = None
+            self._last.begin(is_own=False)
         self._is_relaying = True
         await self._server.command(payload)
         async for answer in self._server.answer(payload[0]):
@@ -185,6 +193,25 @@ class Session:
         """Pass a statement on, which may ask what is published."""
         await self._behind.renew()
         await self._relay(payload)
+
+    async def _relay_behind(self, payload: bytes, text: str) -> None:
+        """Pass a statement on, which may ask what the one before it left, though the door answered that."""
+        if self._last.is_own and asks_found_rows(text):
+            await self._tell_found_rows(payload, text)
+            return
+        if self._last.is_own and asks_what_happened(text):
+            await self._server.ask(self._last.told.encode())
+        await self._relay_fresh(payload)
+
+    async def _tell_found_rows(self, payload: bytes, text: str) -> None:
+        """How many rows the last answer found, in the server's own form."""
+        found, end = await self._server.ask(payload[1:]), eof(self._client.status)
+        if found.error or self._last.rows is None or not asks_only_found_rows(text):
+            words = "how many rows were found is not known here; ask for it by SELECT FOUND_ROWS(), or by COUNT(*)"
+            await self._refuse(found.error or error(errors.NOT_SUPPORTED, "42000", words))
+            return
+        rows, self._last.rows = row([b"%d" % self._last.rows]), 1
+        await self._client.send(lenenc(len(found.definitions)), *found.definitions, end, rows, end)
 
     async def _present_state(self) -> SessionState:
         """What the client has set.
@@ -198,6 +225,7 @@ class Session:
                 raise UserError(error_of(found.error)[1])
             self._state = SessionState.of(found.values()[0])
             self._client.wait_for_reader(self._state.write_s)
+            self._client.status = self._state.status
         return self._state
 
     async def _prepare(self, payload: bytes) -> None:
@@ -213,13 +241,15 @@ class Session:
         except SkyshardError as problem:
             await self._send_error(problem)
             return
-        if asked.way is Way.RELAY:
+        if asked.way is Way.RELAY and not asks_found_rows(text):
             await self._relay(payload)
             return
         words = "This command is not supported in the prepared statement protocol yet"
         await self._client.send(error(errors.NO_STATEMENTS, "HY000", words))
 
     async def _of_prepared(self, number: int, payload: bytes) -> None:
+        if payload[0] == Command.STMT_EXECUTE:
+            self._last.begin(is_own=True)
         try:
             await self._prepared.handle(number, payload, await self._present_state())
         except SkyshardError as problem:
@@ -228,7 +258,11 @@ class Session:
     async def _send_error(self, problem: SkyshardError) -> None:
         if isinstance(problem, ServerGone):
             raise problem
-        await self._client.send(errors.error_packet(problem))
+        await self._refuse(errors.error_packet(problem))
+
+    async def _refuse(self, packet: bytes) -> None:
+        self._last.failed(packet)
+        await self._client.send(packet)
 
     async def _query(self, payload: bytes) -> None:
         statement = payload[1:]
@@ -237,6 +271,8 @@ class Session:
         try:
             if asked.way is not Way.RELAY and self._state is None:
                 asked = way_of(text, (await self._present_state()).database)
+            if asked.way is not Way.RELAY:
+                self._last.begin(is_own=True)
             await self._answer(asked, payload, text)
         except SkyshardError as problem:
             await self._send_error(problem)
@@ -244,7 +280,7 @@ class Session:
     async def _answer(self, asked: AskedFor, payload: bytes, text: str) -> None:
         client, way = self._client, asked.way
         if way is Way.RELAY:
-            await self._relay_fresh(payload)
+            await self._relay_behind(payload, text)
         elif way is Way.CATALOG:
             await send_catalog_answer(self._asking, client, payload[1:], await self._present_state())
         elif way is Way.LIMITED:
@@ -259,16 +295,16 @@ class Session:
         elif way is Way.KILL:
             await self._kill(asked)
         elif way is Way.IGNORE:
-            await client.send(ok())
+            await client.send(ok(client.status))
         elif way is Way.REFUSE:
-            await client.send(errors.refused_statement(asked.text))
+            await self._refuse(errors.refused_statement(asked.text))
         else:
             state = await self._present_state()
             if way in (Way.LISTS, Way.SUBMIT):  # which are read, so in the session's letters
                 text = state.decode(payload[1:])
                 asked = way_of(text, state.database)
                 if asked.way is not way:
-                    await client.send(errors.refused_statement(asked.text))
+                    await self._refuse(errors.refused_statement(asked.text))
                     return
             await self._qserv.answer(asked, text, state)
 
@@ -277,7 +313,7 @@ class Session:
         whose strings, read in the session's character set, no statement may hide."""
         text = state.decode(statement)
         if way_of(text, state.database).way is not Way.DESCRIBE:
-            await self._client.send(errors.refused_statement(text))
+            await self._refuse(errors.refused_statement(text))
             return
         asked = f"SET STATEMENT sql_select_limit = {state.limit} FOR {without_leading(text)}"
         async for answer in self._describer.pass_on(asked.encode(), replace(state, charset="utf8mb4")):
@@ -285,6 +321,6 @@ class Session:
 
     async def _kill(self, asked: AskedFor) -> None:
         if await self._behind.kill(self.who, asked.number, asked.is_query):
-            await self._client.send(ok())
+            await self._client.send(ok(self._client.status))
         else:
-            await self._client.send(error(1094, "HY000", f"Unknown thread id: {asked.number}"))
+            await self._refuse(error(1094, "HY000", f"Unknown thread id: {asked.number}"))

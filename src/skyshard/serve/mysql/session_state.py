@@ -6,11 +6,13 @@ something, the session's own server is asked. What changes answers and is not fo
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from skyshard.basics.errors import UserError
 from skyshard.db.charsets import codec_of
 from skyshard.serve.mysql.binary_texts import in_digits
+from skyshard.serve.mysql.packets import AUTOCOMMIT, IN_TRANSACTION
 from skyshard.serve.mysql.text_rows import Encode, as_stored, as_they_are, encoding, in_three_bytes
 from skyshard.serve.slow_reader import WRITE_S
 
@@ -24,7 +26,7 @@ _CHANGED += ["IF(ABS(@@timestamp - UNIX_TIMESTAMP(SYSDATE())) > 60, 'timestamp',
 ASK = (
     "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_select_limit, DATABASE(),"
     f" @@time_zone, @@sql_mode, CONCAT_WS(',', {', '.join(_CHANGED)}), @@max_statement_time,"
-    " @@net_write_timeout LIMIT 1"
+    " @@net_write_timeout, @@autocommit, @@in_transaction, @@character_set_connection LIMIT 1"
 ).encode()
 """With a LIMIT of its own, since the session's may be 0."""
 NO_LIMIT = 2**64 - 1
@@ -36,6 +38,8 @@ _OTHER_SQL = frozenset(
 """Modes in which a statement means something else than it does to the czar."""
 _GROUPED = "ONLY_FULL_GROUP_BY"
 """The mode that the door's own session follows: it makes errors of statements, and no other answers."""
+_OTHER_ORDER = re.compile(r"_bin$|_cs$|nopad|^binary$")
+"""Collations by which texts that a statement makes itself are equal, or not, otherwise than by the default ones."""
 _UTC = frozenset(("SYSTEM", "UTC", "+00:00"))
 
 
@@ -59,15 +63,21 @@ class SessionState:
     """Seconds that a statement may take, of ``max_statement_time``; 0: no limit."""
     write_s: float = field(default=WRITE_S, compare=False)
     """Seconds in which a client has to take something of its answer, of ``net_write_timeout``."""
+    status: int = field(default=AUTOCOMMIT, compare=False)
+    """Flags that answers end with."""
+    literals: str = "utf8mb4"
+    """The character set that a server reads the statement's texts into."""
 
     @classmethod
     def of(cls, values: list[bytes | None]) -> SessionState:
         """From the row that :data:`ASK` gives."""
         texts = [(value or b"").decode() for value in values]
-        charset, results, collation, limit, database, time_zone, sql_mode, changed, limit_s, write_s = texts
+        charset, results, collation, limit, database, time_zone, sql_mode, changed, limit_s, write_s = texts[:10]
+        autocommit, in_transaction, literals = texts[10:]
+        status = AUTOCOMMIT * int(autocommit) | IN_TRANSACTION * int(in_transaction)
         return cls(
             charset, results, collation, int(limit), database, time_zone, sql_mode, changed, float(limit_s),
-            float(write_s),
+            float(write_s), status, literals,
         )  # fmt: skip
 
     def require_plain(self) -> None:
@@ -86,6 +96,9 @@ class SessionState:
             raise UserError(
                 f"catalogs are read in UTC, not in time zone {self.time_zone}", remedy="SET time_zone = '+00:00'"
             )
+        if _OTHER_ORDER.search(self.collation):
+            what = f"catalogs are not read with collation_connection {self.collation}, by which other texts are equal"
+            raise UserError(what, remedy=f"SET NAMES {self.charset}")
         self.encode()
         self.decode(b"")
 
@@ -98,9 +111,13 @@ class SessionState:
         try:
             codec = codec_of(self.charset)
             try:
-                return statement.decode(codec)
+                text = statement.decode(codec)
             except UnicodeDecodeError:
-                return in_digits(statement).decode(codec)
+                text = in_digits(statement).decode(codec)
+            if self.literals != self.charset and not text.isascii():
+                what = f"letters are not read in {self.charset} with character_set_connection {self.literals}"
+                raise UserError(what, remedy=f"SET NAMES {self.charset}")
+            return text
         except KeyError:
             raise UserError(
                 f"statements in {self.charset} are not read", remedy="SET NAMES utf8mb4, or connect with it"

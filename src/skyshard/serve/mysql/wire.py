@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from skyshard.serve.mysql.packets import HEADER, MOST, framed, packets_in
+from skyshard.serve.mysql.packets import AUTOCOMMIT, HEADER, MOST, framed, packets_in
 from skyshard.serve.slow_reader import SlowReader
 
 STREAM_BYTES = 1 << 16
@@ -59,6 +59,8 @@ class Wire:
         """All of an answer has been put, though much of it may wait for a slow reader."""
         self.last_read = 0
         """Sequence number of the packet that was read last."""
+        self.status = AUTOCOMMIT
+        """Flags of the session, as the end of each answer says them."""
         self._unsent: list[bytes | memoryview] = []
         writer.transport.set_write_buffer_limits(high=SENT_AHEAD_BYTES)
         self._slow = SlowReader(writer.transport, self.abort)
@@ -150,10 +152,12 @@ class Wire:
 
     async def close(self) -> None:
         """Safe when the other end has gone, or it is closed already."""
-        with contextlib.suppress(OSError, RuntimeError, asyncio.TimeoutError):
+        with contextlib.suppress(OSError, RuntimeError):
             self._writer.close()
-            await asyncio.wait_for(self._writer.wait_closed(), 1.0)
-        self.abort()
+            try:
+                await asyncio.wait_for(self._writer.wait_closed(), 1.0)
+            except TimeoutError:
+                self.abort()
 
     def abort(self) -> None:
         """End the connection at once; what was not taken is lost."""

@@ -18,6 +18,7 @@ from skyshard.serve.mysql.catalog_answer import Asking, send_catalog_answer
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import StatementNow
 from skyshard.serve.mysql.kept_definitions import KeptDefinitions
+from skyshard.serve.mysql.last_answer import LastAnswer
 from skyshard.serve.mysql.packets import error_of, is_eof, is_error, payloads_of
 from skyshard.serve.mysql.session_state import NO_LIMIT, SessionState
 from skyshard.serve.mysql.wire import Wire
@@ -42,7 +43,15 @@ async def answered(table: pa.Table, rows: int) -> list[bytes]:
     queries = PlayedQueries({"SELECT a FROM t": table}, batch_rows=rows)
     services, lanes = played_services(queries), Lanes(queries)
     asking = Asking(
-        services, lanes, cast(Describer, None), renewed, lambda: NO_GENERATION, KeptDefinitions(), running, EVERYONE
+        services,
+        lanes,
+        cast(Describer, None),
+        renewed,
+        lambda: NO_GENERATION,
+        KeptDefinitions(),
+        running,
+        EVERYONE,
+        LastAnswer(),
     )
     reader, writer = await asyncio.open_connection(sock=ours)
     client = Wire(reader, writer)
