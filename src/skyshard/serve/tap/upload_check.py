@@ -16,7 +16,7 @@ from xml.parsers import expat
 from skyshard.basics.errors import UserError
 
 TAKEN = {
-    "boolean": 1, "unsignedByte": 1, "short": 2, "int": 4, "long": 8, "float": 4, "double": 8, "char": 1,
+    "boolean": 1, "bit": 1, "unsignedByte": 1, "short": 2, "int": 4, "long": 8, "float": 4, "double": 8, "char": 1,
     "unicodeChar": 2,
 }  # fmt: skip
 """Bytes of one value in a stream, by its type."""

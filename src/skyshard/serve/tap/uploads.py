@@ -113,8 +113,9 @@ def _field(where: str, found: Any) -> Field:
     size = "" if size == "1" and found.datatype not in ("char", UNICODE) else size
     is_text, is_bytes = found.datatype in ("char", UNICODE), found.datatype == "unsignedByte" and bool(size)
     require_taken(where, found.name or found.ID, found.datatype, size)
+    datatype = "boolean" if found.datatype == "bit" else found.datatype  # as astropy declares what is true or false
     return Field(
-        found.name or found.ID, found.datatype, "*" if is_text or is_bytes else "", str(found.xtype or ""),
+        found.name or found.ID, datatype, "*" if is_text or is_bytes else "", str(found.xtype or ""),
         str(found.unit or ""), str(found.ucd or ""), str(found.description or ""),
     )  # fmt: skip
 
@@ -126,9 +127,11 @@ def _values(where: str, field: Field, column: Any) -> list[Any]:
     if field.is_text:
         return [None if value is None else str(value) for value in values]
     if field.arraysize:
+        mask = np.ma.getmaskarray(column)
+        absent = mask if mask.ndim == 1 else mask.all(axis=1)
         return [
-            None if value is None or np.ma.is_masked(value) else np.asarray(value, np.uint8).tobytes()
-            for value in values
+            None if value is None or is_absent else np.asarray(value, np.uint8).tobytes()
+            for value, is_absent in zip(values, absent, strict=True)
         ]
     if field.datatype in ("float", "double"):
         values = [None if value is None or value != value else value for value in values]
