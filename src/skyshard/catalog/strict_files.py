@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from skyshard.basics.errors import UserError
 from skyshard.basics.lazy import lazy_module
 from skyshard.basics.near_names import did_you_mean, near_names
+from skyshard.catalog.truth_values import truth_for_number
 from skyshard.host.file_versions import refuse_newer
 
 if TYPE_CHECKING:
@@ -146,7 +147,11 @@ _MOST_LEVELS_IN_C = 800
 
 def validate_model(model: type[M], content: Any, path: Path) -> M:
     """Plain values as one strict model; the first wrong key is named."""
-    return _validated(model, content, f"'{path}'", "fix the key")
+    made = _validated(model, content, f"'{path}'", "fix the key")
+    if place := truth_for_number(model, content):
+        where = ".".join(map(str, place))
+        raise UserError(f"'{path}', key '{where}': {_TRUTH_FOR_NUMBER[0]}", remedy=_TRUTH_FOR_NUMBER[1])
+    return made
 
 
 def _validated(model: type[M], content: Any, what: str, remedy: str) -> M:
@@ -182,7 +187,7 @@ def validate_located(model: type[M], content: object, text: str, what: str) -> M
     """
     refuse_newer(content, known_versions(model), what)
     try:
-        return model.model_validate(content)
+        made = model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         context = first.get("ctx", {})
@@ -192,6 +197,11 @@ def validate_located(model: type[M], content: object, text: str, what: str) -> M
         message, remedy = _WORDS.get(first["type"], (str(first["msg"]).removeprefix("Value error, "), "fix the key"))
         remedy = str(context.get("remedy", remedy))
         raise UserError(f"{what}, line {line}, key '{where}': {message}", remedy=remedy) from None
+    if place := truth_for_number(model, content):
+        line, known = find_key(text, place)
+        where = ".".join(map(str, known))
+        raise UserError(f"{what}, line {line}, key '{where}': {_TRUTH_FOR_NUMBER[0]}", remedy=_TRUTH_FOR_NUMBER[1])
+    return made
 
 
 def known_versions(model: type[BaseModel]) -> tuple[int, ...]:
@@ -236,6 +246,10 @@ def read_written(model: type[M], path: Path, remedy: str, *, if_missing: str = "
     return parse_written(model, content, f"'{path}'", remedy)
 
 
+_TRUTH_FOR_NUMBER = (
+    "it is a truth value, as YAML reads yes, no, on and off",
+    "write a number, or the word in quotes",
+)
 _WORDS = {
     "extra_forbidden": ("there is no such key", "drop it, or see docs/reference/workloads.md for the keys"),
     "model_type": ("keys and values are needed", "see docs/reference/workloads.md for the keys"),

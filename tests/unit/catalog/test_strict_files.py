@@ -104,6 +104,7 @@ _LOAD = "{class: LV, templates: [cone], %s}"
 _WORKLOAD = "version: 1\nname: w\ndescription: d\ndatabase: d\nseed: 1\nphases: [{name: p, classes: [%s]}]\n"
 _THRESHOLDS = "thresholds: [{class: LV, statistic: p50, at_most: N}]"
 _STRIPING = "striping: {stripes: 18, substripes: 6, overlap_deg: 0.1}\n"
+_COLUMN = f"version: 1\ndatabase: d\n{_STRIPING}tables: {{T: {{role: regular, files: [a], columns: {{x: {{%s}}}}}}}}"
 
 
 @pytest.mark.parametrize("number", [".inf", "-.inf", ".nan"])
@@ -116,12 +117,7 @@ _STRIPING = "striping: {stripes: 18, substripes: 6, overlap_deg: 0.1}\n"
         (Workload, _WORKLOAD % (_LOAD % "count: 1, arrivals: {loop: closed, think_time_s: N}"), "arrivals"),
         (Workload, _WORKLOAD % (_LOAD % "count: 1") + _THRESHOLDS, "at_most"),
         (Layout, "version: 1\nstriping: {stripes: 18, substripes: 6, overlap_deg: N}\n", "overlap_deg"),
-        (
-            Mapping,
-            f"version: 1\ndatabase: d\n{_STRIPING}tables: {{T: {{role: regular, files: [a], "
-            "columns: {x: {factor: N}}}}",
-            "factor",
-        ),
+        (Mapping, _COLUMN % "factor: N", "factor"),
     ],
 )  # fmt: skip
 def test_no_number_of_a_file_is_infinite(
@@ -134,4 +130,26 @@ def test_no_number_of_a_file_is_infinite(
         read_located(model, path)
     assert "\n" not in str(caught.value)
     path.write_text(text.replace("N", "2"))
+    read_located(model, path)
+
+
+@pytest.mark.parametrize("word", ["yes", "Off", "true"])
+@pytest.mark.parametrize(
+    ("model", "text", "key"),
+    [
+        (Workload, _WORKLOAD % (_LOAD % "count: 1") + _THRESHOLDS, "at_most"),
+        (Layout, "version: 1\nstriping: {stripes: 18, substripes: 6, overlap_deg: N}\n", "striping.overlap_deg"),
+        (Mapping, _COLUMN % "factor: N", "tables.T.columns.x.factor"),
+        (Mapping, _COLUMN % "null_at: [-9, N]", "tables.T.columns.x.null_at.1"),
+        (Mapping, _COLUMN % "constant: N", "tables.T.columns.x.constant"),
+    ],
+)  # fmt: skip
+def test_a_truth_value_is_no_number(tmp_path: Path, model: type[BaseModel], text: str, key: str, word: str) -> None:
+    """A sentinel ``no`` that YAML reads as false would make NULL of every 0; where truth is wanted it is taken."""
+    path = tmp_path / "x.yaml"
+    path.write_text(text.replace("N", word))
+    for read in (read_located, parse_model):
+        with pytest.raises(UserError, match=rf"{key}.*it is a truth value.*; write a number, or the word in quotes"):
+            read(model, path)
+    path.write_text(text.replace("N", "2").replace("role:", "mixed_types: yes, role:"))
     read_located(model, path)
