@@ -197,8 +197,8 @@ def validate_located(model: type[M], content: object, text: str, what: str) -> M
         message, remedy = _WORDS.get(first["type"], (str(first["msg"]).removeprefix("Value error, "), "fix the key"))
         remedy = str(context.get("remedy", remedy))
         raise UserError(f"{what}, line {line}, key '{where}': {message}", remedy=remedy) from None
-    if place := truth_for_number(model, content):
-        line, known = find_key(text, place)
+    if misread := truth_for_number(model, content):
+        line, known = find_key(text, misread)
         where = ".".join(map(str, known))
         raise UserError(f"{what}, line {line}, key '{where}': {_TRUTH_FOR_NUMBER[0]}", remedy=_TRUTH_FOR_NUMBER[1])
     return made
