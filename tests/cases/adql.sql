@@ -151,3 +151,5 @@ SELECT ra FROM dp1.Object WHERE
 ! user
 SELECT 'a FROM dp1.Object
 ! user
+SELECT q.x, s.sourceId FROM ((SELECT ra AS x FROM dp1.Object) AS q JOIN DP1.source AS s ON s.ra = q.x)
+SELECT `q`.`x`, `s`.`sourceId` FROM ((SELECT `ra` AS `x` FROM `dp1`.`Object`) AS `q` JOIN `dp1`.`Source` AS `s` ON `s`.`ra` = `q`.`x`) LIMIT 101

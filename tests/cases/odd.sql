@@ -689,3 +689,14 @@ SELECT MAX(x), SUM(x) FROM (SELECT BIT_COUNT(v) / 3 x FROM Odd) t
 SELECT id, MAX(BIT_COUNT(v) / 3) OVER (PARTITION BY tiny) FROM Odd
 SELECT COALESCE(BIT_COUNT(v) / 3, fine), IF(id % 2, HOUR(tm) / 7, price), GREATEST(BIT_COUNT(v) / 3, 1.5) FROM Odd
 SELECT SUM(big * 1000), MAX(big * 1000 / 7), AVG(big) FROM Odd
+
+-- joins in parentheses that begin with a derived table, and what a UNION is sorted by
+SELECT COUNT(*) FROM ((SELECT 1 AS x) q, odd.Odd)
+SELECT COUNT(*) FROM Word w JOIN ((SELECT 1 AS x UNION SELECT 2) q JOIN Odd o ON o.tiny > q.x) ON w.n = q.x
+SELECT q.n, t.tailId FROM ((SELECT n FROM Lone) q LEFT JOIN Tail t ON t.n = q.n AND t.id < 90)
+SELECT * FROM (((SELECT n FROM Word) q) JOIN Lone l USING (n))
+SELECT COUNT(*) FROM (Odd o JOIN ((SELECT id FROM Tail) q RIGHT JOIN Tail t ON t.id = q.id AND t.n = 1) ON t.id = o.id)
+SELECT q.id, o.tiny FROM ((SELECT * FROM Odd WHERE id < 60) q, Odd o) WHERE o.id = q.id
+! SELECT n AS x FROM Lone UNION SELECT 77 ORDER BY x * (SELECT IF(COUNT(*) > 0, -1, 1) FROM odd.Odd)
+! (SELECT n AS x FROM Lone) UNION (SELECT 77) ORDER BY EXISTS (SELECT 1 FROM Tail) * -x LIMIT 3
+SELECT * FROM (SELECT n AS x FROM Word UNION SELECT 77 ORDER BY x * (SELECT COUNT(*) FROM Odd) DESC LIMIT 2) q

@@ -48,7 +48,8 @@ def _sources(select: exp.Select) -> Iterator[exp.Table | exp.Subquery]:
     while pending:
         node = pending.pop(0)
         pending = [join.this for join in node.args.get("joins") or ()] + pending
-        if isinstance(node, (exp.Paren, exp.Subquery)) and isinstance(node.this, exp.Table):
+        is_group = isinstance(node, (exp.Paren, exp.Subquery)) and not node.alias
+        if is_group and isinstance(node.this, (exp.Table, exp.Subquery)):
             pending.insert(0, node.this)
         elif isinstance(node, (exp.Table, exp.Subquery)):
             yield node

@@ -26,6 +26,7 @@ from skyshard.czar.bind.bound_statement import (
     terms_of,
 )
 from skyshard.czar.bind.resolve_columns import Resolver, near_or_all
+from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.item_names import first_select, item_name
 from skyshard.czar.sql.statement import SelectStatement, place
 from skyshard.registry.catalog.published_catalog import Catalog
@@ -47,7 +48,18 @@ def bind(statement: SelectStatement, catalogs: Catalogs, database: str = "", *, 
         words=statement.words, functions=statement.functions,
     )  # fmt: skip
     _Binder(bound, catalogs, database).query(statement.tree, None, {})
+    _require_bound(statement.tree)
     return bound
+
+
+def _require_bound(tree: exp.Expr) -> None:
+    """A table that nobody has looked up would be any server's own of that name."""
+    for table in tree.find_all(exp.Table):
+        if REF not in table.meta:
+            raise Refusal(
+                "table-source", f"'{render(table)[:60]}' stands where no table is looked up{place(table)}",
+                remedy="name it in a FROM clause, or in a derived table",
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +77,17 @@ class _Binder:
         self._database = database
 
     def query(self, tree: exp.Expr, parent: Block | None, ctes: dict[str, _Outputs]) -> _Outputs:
-        tree = tree.unnest() if isinstance(tree, exp.Subquery) else tree
         ctes = self._with(tree, parent, ctes)
-        if isinstance(tree, exp.SetOperation):
-            outputs = self.query(tree.left, parent, ctes)
-            self.query(tree.right, parent, ctes)
-            return outputs
         if isinstance(tree, exp.Select):
             return self._select(tree, parent, ctes)
-        raise Refusal("table-source", f"'{tree.sql('mysql')[:60]}' is not answered{place(tree)}", remedy="use SELECT")
+        if isinstance(tree, (exp.Subquery, exp.SetOperation)):
+            outputs = self.query(tree.this, parent, ctes)
+            if isinstance(tree, exp.SetOperation):
+                self.query(tree.right, parent, ctes)
+            for query in nested_queries(tree.args.get("order") or exp.Order()):
+                self.query(query, parent, ctes)
+            return outputs
+        raise Refusal("table-source", f"'{render(tree)[:60]}' is not answered{place(tree)}", remedy="use SELECT")
 
     def _with(self, tree: exp.Expr, parent: Block | None, ctes: dict[str, _Outputs]) -> dict[str, _Outputs]:
         clause = tree.args.get("with_")
@@ -175,10 +189,11 @@ class _Sources:
             head = self._head(self._binder.table(node, self._block, self._ctes))
             visible = self._chain(head, frozenset([start]), node.args.get("joins") or [])
         elif isinstance(node, exp.Subquery):
-            visible = self._derived(node)
+            head = self._derived(node)
+            visible = self._chain(head, frozenset([self._block.references[-1].number]), node.args.get("joins") or [])
         else:
             raise Refusal(
-                "table-source", f"'{node.sql('mysql')[:60]}' is not a plain table{place(node)}", remedy="name a table"
+                "table-source", f"'{render(node)[:60]}' is not a plain table{place(node)}", remedy="name a table"
             )
         mine = {reference.number for reference in self._block.references if reference.number >= start}
         return visible, frozenset(mine)

@@ -98,7 +98,7 @@ def _region(bound: Bound, call: exp.Anonymous, node: exp.Expr) -> tuple[Referenc
     found = region_columns(reference.columns, column.name) if reference is not None else None
     if reference is None or found is None:
         raise Refusal(
-            "area-arguments", f"'{node.sql('mysql')[:40]}' holds no polygons for {call.name}(){place(call)}",
+            "area-arguments", f"'{render(node)[:40]}' holds no polygons for {call.name}(){place(call)}",
             remedy="name a column such as s_region of ivoa.ObsCore, which `skyshard obscore` makes, or write numbers",
         )  # fmt: skip
     if len(found.normals) > MOST_EDGES:

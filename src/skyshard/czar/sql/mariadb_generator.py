@@ -47,6 +47,8 @@ class CzarGenerator(MySQLGenerator):
     """Without what makes MySQL's SELECTs of those of other dialects."""
     LIMIT_FETCH = "ALL"
     """FETCH ... WITH TIES is no LIMIT."""
+    VALUES_AS_TABLE = True
+    """Messages have VALUES as it was written."""
 
     def column_sql(self, expression: exp.Column) -> str:
         return qualified_text(expression) or str(super().column_sql(expression))

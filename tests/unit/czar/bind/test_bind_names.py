@@ -8,7 +8,9 @@ from tests.support.four_chunks import Source
 from tests.support.planned import bound_of
 
 from skyshard.basics.errors import Refusal, UserError
+from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.bound_statement import COLUMN
+from skyshard.czar.sql.statement import SelectStatement, parse_statement
 
 SOURCE = Source()
 
@@ -81,6 +83,29 @@ def test_what_is_no_table_of_a_catalog_is_refused(sql: str, code: str) -> None:
     with pytest.raises(Refusal) as caught:
         bound_of(sql, SOURCE)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT COUNT(*) FROM ((SELECT 1 AS x) q, sky.Source)",
+        "SELECT COUNT(*) FROM Object o JOIN (((SELECT 1 AS x) q) JOIN Source s ON s.t = q.x) ON q.x = o.kind",
+        "SELECT 1 UNION SELECT 2 ORDER BY (SELECT COUNT(*) FROM sky.Source)",
+        "((SELECT 1) ORDER BY EXISTS (SELECT 1 FROM Source) LIMIT 1) UNION SELECT 2",
+    ],
+)
+def test_every_table_of_a_statement_is_looked_up(sql: str) -> None:
+    """Behind a derived table in parentheses, and by which a UNION is sorted, too: the czar's own tables are empty."""
+    assert "Source" in {one.table.table.name for one in bound_of(sql, SOURCE).tables if one.table is not None}
+
+
+def test_a_table_in_an_unknown_clause_is_refused() -> None:
+    """Whatever the parser may come to know, no table is asked that nobody has looked up."""
+    statement = parse_statement("SELECT 1")
+    assert isinstance(statement, SelectStatement)
+    statement.tree.set("settings", [exp.to_table("sky.Object")])
+    with pytest.raises(Refusal, match="no table is looked up"):
+        bind(statement, SOURCE.catalog, "sky")
 
 
 def test_a_column_of_using_is_in_both_tables() -> None:
