@@ -38,6 +38,7 @@ from skyshard.serve.qserv.json_rows import encoding_of
 from skyshard.serve.qserv.posted_rows import lines_of
 
 DIALECT = ("fields_terminated_by", "fields_enclosed_by", "fields_escaped_by", "lines_terminated_by")
+ESCAPE = "fields_escaped_by"
 REGULAR = -1
 Brought = IO[bytes] | Callable[[], bytes]
 """A file that a request brought, or what makes its content."""
@@ -73,8 +74,7 @@ class Contributions:
             made = Contribution(
                 id=self._state.next_number("contribution"), transaction=number, table=table, chunk=chunk, url=url,
                 is_overlap=chunk != REGULAR and asked.flag("overlap"), is_async=is_async, created_ms=now_ms(),
-                charset=charset,
-                dialect={name: asked.text(name, "") for name in DIALECT if asked.text(name, "")},
+                charset=charset, dialect=_dialect(asked),
             )  # fmt: skip
             registered.contributions.append(made)
             self._state.put(registered)
@@ -194,6 +194,13 @@ class Contributions:
         if not registered.contributions:
             with contextlib.suppress(OSError):
                 shutil.rmtree(self._state.files(registered.database))
+
+
+def _dialect(asked: Asked) -> dict[str, str]:
+    """How rows are written, as far as it is said. An empty escape is none, any other empty mark the default one."""
+    absent = "\0"
+    given = {name: asked.text(name, absent) for name in DIALECT}
+    return {name: text for name, text in given.items() if text != absent and (text or name == ESCAPE)}
 
 
 def require_charset(registered: Registered, charset: str) -> None:

@@ -25,6 +25,8 @@ from tests.support.rest_cases import read_rest_cases, replay
 from tests.support.small_metadata import write_metadata_folder
 
 from skyshard.basics.errors import ClusterError
+from skyshard.ingest.sources.open_source import open_source
+from skyshard.ingest.text.delimited_text import TextReader
 from skyshard.serve.access import Access, Scope
 from skyshard.serve.door import Address
 from skyshard.serve.doors import Work, ingest_app
@@ -244,6 +246,33 @@ class Looked(PlayedIngests):
         self.look()
         super().ingest(folder, ending)
         self.look()
+
+
+class Told(PlayedIngests):
+    """Remembers how rows are read."""
+
+    escape: bytes = b"?"
+
+    def ingest(self, folder: Path, ending: threading.Event) -> None:
+        reader = open_source(folder).tables["Filter"].reader
+        assert isinstance(reader, TextReader)
+        self.escape = reader.dialect.escape
+        super().ingest(folder, ending)
+
+
+@pytest.mark.parametrize(("given", "escape"), [({}, b"\\"), ({"fields_escaped_by": ""}, b""),
+                                               ({"fields_escaped_by": "\\\\"}, b"\\")])  # fmt: skip
+def test_an_empty_escape_is_none(tmp_path: Path, given: dict[str, str], escape: bytes) -> None:
+    """As LOAD DATA has it: values with a backslash are what they are; nothing said is the default one."""
+    (tmp_path / "rows.txt").write_text("1\n2\n")
+    ingests = Told(tmp_path / "state")
+    ingests.folder.mkdir()
+    for client in opened(ingests):
+        number = registered(client)
+        assert contribute(client, number, (tmp_path / "rows.txt").as_uri(), **given)["status"] == "FINISHED"
+        assert ask(client, "PUT", f"/ingest/trans/{number}", abort=0)["success"] == 1
+        assert ask(client, "PUT", "/ingest/database/handed")["error"] == ""
+    assert ingests.escape == escape
 
 
 def committed(client: httpx.Client, folder: Path) -> int:
