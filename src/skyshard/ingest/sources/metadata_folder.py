@@ -19,7 +19,7 @@ from skyshard.catalog.layout import Layout, Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table, is_chunk_column
 from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for, without_chunk_columns
 from skyshard.ingest.sources.mysql_ddl import parse_column
-from skyshard.ingest.sources.qserv_files import Json, loaded_dialect, read_json, separator_of, striping_of
+from skyshard.ingest.sources.qserv_files import NO_TEXT, Json, loaded_dialect, read_json, separator_of, striping_of
 from skyshard.ingest.sources.qserv_layout import TableConfig, table_layout
 from skyshard.ingest.text.delimited_text import Dialect, Fields, TextReader
 from skyshard.ingest.values.encoded_text import Given
@@ -199,9 +199,11 @@ def _reader(
     ending = Path(sample.path.removesuffix(".gz")).suffix.lstrip(".")
     given = {**(metadata.get("formats") or {}).get(ending, {}), **config}
     widths = [len(fields), len(without)] if without else [len(fields)]
+    escape = str(given.get("fields_escaped_by", "\\"))
     dialect = loaded_dialect(
         str(given.get("fields_enclosed_by") or ""),
-        str(given.get("fields_escaped_by", "\\")),
+        escape,
+        "" if escape else NO_TEXT,
         header_lines=int(given.get("header_lines") or 0),
         charset=_charset(metadata),
     )

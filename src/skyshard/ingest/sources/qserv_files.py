@@ -75,6 +75,10 @@ def mark_byte(text: str) -> bytes:
     return named.get(text, text)[:1].encode("latin1")
 
 
+NO_TEXT = "\n"
+"""What no field is: where nothing means NULL, as to LOAD DATA without an escape, but for the word where quotes are."""
+
+
 def loaded_dialect(
     quote: str, escape: str, null: str = "", *, header_lines: int = 0, charset: Given = "latin1"
 ) -> Dialect:

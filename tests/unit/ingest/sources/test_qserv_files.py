@@ -9,7 +9,7 @@ import pytest
 
 from skyshard.catalog.schema import Column
 from skyshard.ingest.source import InputSlice
-from skyshard.ingest.sources.qserv_files import loaded_dialect
+from skyshard.ingest.sources.qserv_files import NO_TEXT, loaded_dialect
 from skyshard.ingest.text.delimited_text import read_text
 from skyshard.rowimage.sqltype import parse_type
 
@@ -38,6 +38,16 @@ def test_fields_are_those_of_load_data(
     dialect = replace(loaded_dialect(quote, escape), separator=b",")
     read = list(read_text(InputSlice.of(path), COLUMNS, dialect, frozenset()))
     assert [tuple(row.values()) for batch in read for row in batch.batch.to_pylist()] == rows
+
+
+@pytest.mark.parametrize(("quote", "last"), [("'", None), ("", b"NULL")])
+def test_nothing_may_mean_null(tmp_path: Path, quote: str, last: bytes | None) -> None:
+    """As of LOAD DATA where the escape is said to be none: only the word, and that where fields may be quoted."""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"\\N,,NULL\n")
+    dialect = replace(loaded_dialect(quote, "", NO_TEXT), separator=b",")
+    (read,) = read_text(InputSlice.of(path), COLUMNS, dialect, frozenset())
+    assert [tuple(row.values()) for row in read.batch.to_pylist()] == [(b"\\N", b"", last)]
 
 
 def test_the_text_for_null_may_be_said() -> None:

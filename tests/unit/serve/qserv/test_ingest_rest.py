@@ -251,19 +251,19 @@ class Looked(PlayedIngests):
 class Told(PlayedIngests):
     """Remembers how rows are read."""
 
-    escape: bytes = b"?"
+    escape, null = b"?", b"?"
 
     def ingest(self, folder: Path, ending: threading.Event) -> None:
         reader = open_source(folder).tables["Filter"].reader
         assert isinstance(reader, TextReader)
-        self.escape = reader.dialect.escape
+        self.escape, self.null = reader.dialect.escape, reader.dialect.null
         super().ingest(folder, ending)
 
 
 @pytest.mark.parametrize(("given", "escape"), [({}, b"\\"), ({"fields_escaped_by": ""}, b""),
                                                ({"fields_escaped_by": "\\\\"}, b"\\")])  # fmt: skip
 def test_an_empty_escape_is_none(tmp_path: Path, given: dict[str, str], escape: bytes) -> None:
-    """As LOAD DATA has it: values with a backslash are what they are; nothing said is the default one."""
+    """As LOAD DATA has it: values with a backslash are what they are, \\N, too; nothing said is the default one."""
     (tmp_path / "rows.txt").write_text("1\n2\n")
     ingests = Told(tmp_path / "state")
     ingests.folder.mkdir()
@@ -272,7 +272,7 @@ def test_an_empty_escape_is_none(tmp_path: Path, given: dict[str, str], escape: 
         assert contribute(client, number, (tmp_path / "rows.txt").as_uri(), **given)["status"] == "FINISHED"
         assert ask(client, "PUT", f"/ingest/trans/{number}", abort=0)["success"] == 1
         assert ask(client, "PUT", "/ingest/database/handed")["error"] == ""
-    assert ingests.escape == escape
+    assert (ingests.escape, ingests.null) == (escape, b"\\N" if escape else b"\n")
 
 
 def committed(client: httpx.Client, folder: Path) -> int:
