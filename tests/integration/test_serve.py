@@ -135,6 +135,41 @@ def test_a_brought_table_has_unique_indexes_or_is_not_there(client: httpx.Client
     assert [one for one in rows_of(client, "SHOW DATABASES") if one[0].startswith("user_unique_")] == []
 
 
+NULLS: tuple[tuple[dict[str, str], str], ...] = (
+    ({"fields_enclosed_by": '"'}, "1001"), ({"fields_enclosed_by": ""}, "0001"),
+    ({"fields_enclosed_by": "", "fields_escaped_by": "^"}, "0010"),
+    ({"fields_enclosed_by": '"', "fields_escaped_by": ""}, "1000"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "nulls"), NULLS)
+def test_null_is_what_load_data_takes_for_it(
+    client: httpx.Client, server: Served, own_cluster: PrivateCluster, tmp_path: Path, form: dict[str, str], nulls: str
+) -> None:
+    """The bare word where fields may be in quotes, and N behind the escape: of a table that a client brings."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text('1,NULL\n2,"NULL"\n3,^N\n4,\\N\n')
+    enclosed, escaped = form["fields_enclosed_by"], form.get("fields_escaped_by", "\\\\")
+    sql = "SELECT k, t IS NULL FROM Nulls ORDER BY k"
+    with connect(own_cluster.endpoint("node1"), Account.ADMIN) as admin:
+        admin.execute("CREATE DATABASE native")
+        try:
+            admin.execute("CREATE TABLE native.Nulls (k INT, t VARCHAR(9))")
+            admin.execute(
+                f"LOAD DATA INFILE '{rows}' INTO TABLE native.Nulls FIELDS TERMINATED BY ',' ENCLOSED BY '{enclosed}' "
+                f"ESCAPED BY '{escaped}'"
+            )
+            want = [[str(value) for value in one] for one in admin.rows(sql.replace("Nulls", "native.Nulls"))]
+        finally:
+            admin.execute("DROP DATABASE native")
+    assert [one[1] for one in want] == list(nulls)
+    try:
+        assert bring(client, "Nulls", columns(k="INT", t="VARCHAR(9)"), rows.read_text(), **form) == ""
+        assert rows_of(client, sql) == want
+    finally:
+        client.delete(f"/ingest/table/{DATABASE}/Nulls?version=55")
+
+
 def test_a_table_that_fails_leaves_nothing(client: httpx.Client, own_cluster: PrivateCluster) -> None:
     """A dependent without its director, a value that does not fit, a table that is there: nothing is changed."""
     before = rows_of(client, "SHOW TABLES")

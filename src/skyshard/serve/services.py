@@ -228,6 +228,8 @@ class TextMarks:
     charset: Literal["utf8", "latin1"]
     null: str = "\\N"
     """How NULL is written, without quotes."""
+    null_word: bool = False
+    """The word NULL without quotes is NULL, too."""
 
 
 @dataclass(frozen=True, slots=True)

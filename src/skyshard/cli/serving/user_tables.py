@@ -127,7 +127,7 @@ def mapping_of(table: UserTable, layout: Layout | None) -> dict[str, Any]:
     marks = table.marks
     text = {
         "separator": marks.separator, "quote": marks.quote, "escape": marks.escape, "charset": marks.charset,
-        "null_text": marks.null, "header": False, "fields": list(table.columns),
+        "null_text": marks.null, "null_word": marks.null_word, "header": False, "fields": list(table.columns),
     }  # fmt: skip
     content: dict[str, Any] = {"files": [table.rows.name], "format": "text", "text": text, "declare": declared}
     content |= {"indexes": [list(columns) for columns in table.indexes], **_role(table)}
@@ -164,8 +164,8 @@ def numbered(table: UserTable) -> UserTable:
         delimiter=marks.separator, quote_char=marks.quote or False, newlines_in_values=bool(marks.quote)
     )
     read = pyarrow.csv.ConvertOptions(
-        column_types=dict.fromkeys(table.columns, pa.string()), null_values=["\\N"], strings_can_be_null=True,
-        quoted_strings_can_be_null=False, check_utf8=False,
+        column_types=dict.fromkeys(table.columns, pa.string()), strings_can_be_null=True, check_utf8=False,
+        null_values=[marks.null, *(["NULL"] if marks.null_word else [])], quoted_strings_can_be_null=False,
     )  # fmt: skip
     options = pyarrow.csv.ReadOptions(column_names=list(table.columns))
     try:

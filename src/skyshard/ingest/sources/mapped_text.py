@@ -28,7 +28,7 @@ def dialect_of(text: TextFormat) -> Dialect:
     escape = "" if text.escape == text.quote else text.escape
     separator, quote, escape_mark = (mark.encode("latin1") for mark in (text.separator, text.quote, escape))
     null = text.null_text.encode(codec_of(text.charset))
-    return Dialect(separator, quote, escape_mark, null, int(text.header), text.charset)
+    return Dialect(separator, quote, escape_mark, null, int(text.header), text.charset, text.null_word)
 
 
 _KIND = re.compile(r" of Parquet type \w+(?:\([^)]*\))?")

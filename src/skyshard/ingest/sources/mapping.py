@@ -35,6 +35,8 @@ class TextFormat(BaseModel):
     """One character before special ones, as MySQL's backslash. Empty for none."""
     null_text: str = "\\N"
     """What a NULL is written as, without quotes; empty means that an empty field is NULL."""
+    null_word: bool = False
+    """The word NULL without quotes means NULL, too, as to LOAD DATA where fields may be in quotes."""
     header: bool = True
     """The first line names the fields; else ``fields`` does."""
     fields: list[str] = []

@@ -35,6 +35,8 @@ from skyshard.serve.user_limits import require_upload
 
 OWN = "user_"
 """How the names of databases begin that clients may make."""
+_NO_TEXT = "\n"
+"""What no field is: without an escape only the word means NULL, and that where fields may be in quotes."""
 _MARKS = {"fields_terminated_by": "\\t", "fields_enclosed_by": "\\0", "fields_escaped_by": "\\\\"}
 _SPELLED = {"\\t": "\t", "\\0": "", "\0": "", "\\\\": "\\", "\\n": "\n", '\\"': '"', "\\'": "'", "\\r\\n": "\r\n"}
 _LINE_ENDS = ("", "\n", "\r\n")
@@ -210,7 +212,8 @@ def _marks(asked: Asked) -> TextMarks:
     if charset.lower() not in _CHARSETS:
         raise UserError(f"files in {charset} cannot be read", remedy="use utf8mb4 or latin1")
     separator, quote, escape = marks.values()
-    return TextMarks(separator, quote, escape, _CHARSETS[charset.lower()])
+    null = f"{escape}N" if escape else _NO_TEXT
+    return TextMarks(separator, quote, escape, _CHARSETS[charset.lower()], null, bool(quote))
 
 
 def _table(asked: Asked, columns: dict[str, str], indexes: Asks, rows: Path, marks: TextMarks) -> UserTable:

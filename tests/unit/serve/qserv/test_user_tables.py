@@ -64,6 +64,22 @@ def test_a_form_becomes_a_regular_table(client: httpx.Client, tables: PlayedUser
     assert not table.rows.exists()
 
 
+@pytest.mark.parametrize(
+    ("form", "marks"),
+    [
+        ({"fields_enclosed_by": '"'}, TextMarks(",", '"', "\\", "utf8", "\\N", True)),
+        ({"fields_escaped_by": "^"}, TextMarks(",", "", "^", "utf8", "^N")),
+        ({"fields_escaped_by": ""}, TextMarks(",", "", "", "utf8", "\n")),
+    ],
+)
+def test_null_is_what_load_data_takes_for_it(
+    client: httpx.Client, tables: PlayedUserTables, form: dict[str, str], marks: TextMarks
+) -> None:
+    """N behind the escape, and the bare word where fields may be in quotes."""
+    assert sent(client, b"1,a\n", **form)["success"] == 1
+    assert tables.added["user_ann.mine"][0].marks == marks
+
+
 def test_roles_are_those_of_the_form(client: httpx.Client, tables: PlayedUserTables) -> None:
     """A director by its position, maybe without a key; a dependent by the director that it names."""
     near: dict[str, Any] = {
