@@ -36,7 +36,7 @@ from skyshard.node.messages import (
 )
 from skyshard.node.read.copied_rows import copy_records
 from skyshard.node.read.read_rows import read_rows
-from skyshard.node.read.read_table import export_table
+from skyshard.node.read.spelled_rows import export_table
 from skyshard.node.read.table_digests import current_digests
 from skyshard.node.read.table_faults import find_faults, repair_tables
 from skyshard.node.server.clear_tables import drop_tables
@@ -150,7 +150,7 @@ class MariaDBLoader:
         with self._sessions.reading(order.database) as connection:
             if order.as_records:
                 return [copy_records(connection, self._data, order)]
-            return export_table(connection, order)
+            return export_table(connection, self._data, order)
 
     def rows(self, order: RowsOrder) -> pa.Table:
         with self._sessions.reading(order.database) as connection:

@@ -26,8 +26,8 @@ from skyshard.db.connection import Connection, quote_name
 from skyshard.db.server_errors import is_passing
 from skyshard.node.columns.column_orders import SEGMENT_BYTES
 from skyshard.node.messages import ColumnsOrder, ImagedTable, MadeColumns
-from skyshard.node.read.read_table import select_batches
 from skyshard.node.read.record_groups import GROUP_BYTES, RecordGroup, mapped_records, record_groups
+from skyshard.node.read.spelled_rows import spelled_batches
 from skyshard.node.server.scratch_tables import scratch_table
 from skyshard.node.server.server_files import ServerFiles
 from skyshard.rowimage.digest import RowDigest, digest
@@ -86,7 +86,7 @@ def _read(connection: Connection, data: ServerFiles, order: ColumnsOrder, column
     rows = _Rows()
     present = [one for one in order.tables if data.data_file(order.database, one.name).exists()]
     if order.table.has_blob or not RecordLayout.is_packable(order.table):
-        _each(order.tables, rows, lambda one: _selected(connection, order.table, one, columns, rows))
+        _each(order.tables, rows, lambda one: _spelled(connection, data, order, one, columns, rows))
     elif len(present) < len(order.tables):
         _each(order.tables, rows, lambda one: _copied(connection, data, order, one, rows))
     else:
@@ -158,13 +158,20 @@ def _copied(connection: Connection, data: ServerFiles, order: ColumnsOrder, one:
         rows.records.append(records)
 
 
-def _selected(connection: Connection, table: Table, one: ImagedTable, columns: Sequence[Column], rows: _Rows) -> None:
-    """Through the server: all columns for the digest, some of them kept."""
+def _spelled(
+    connection: Connection,
+    data: ServerFiles,
+    order: ColumnsOrder,
+    one: ImagedTable,
+    columns: Sequence[Column],
+    rows: _Rows,
+) -> None:
+    """By way of a text: all columns for the digest, some of them kept."""
     names = [column.name for column in columns]
     total = RowDigest()
     kept = [pa.schema([(column.name, column.type.arrow) for column in columns]).empty_table()]
-    for batch in select_batches(connection, table, one.name):
-        total += digest(batch, table.columns)
+    for batch in spelled_batches(connection, data, order.database, order.table, one.name):
+        total += digest(batch, order.table.columns)
         kept.append(pa.Table.from_batches([batch.select(names)]))
     if rows.is_right(one, total):
         rows.batches.append(pa.concat_tables(kept))

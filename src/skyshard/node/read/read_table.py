@@ -1,4 +1,4 @@
-"""Reads whole tables through SQL into Arrow, for tables that row images cannot hold (BLOB, TEXT).
+"""Reads tables through SQL into Arrow, for tables that row images cannot hold (BLOB, TEXT).
 
 Values come as LOAD DATA would have read them: bytes in the column's character set; FLOAT with all its bits.
 """
@@ -12,40 +12,26 @@ import pyarrow as pa
 
 from skyshard.catalog.schema import Column, Table
 from skyshard.db.connection import Connection, quote_name
-from skyshard.node.messages import ExportOrder
-from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.sqltype import TypeClass
 
 SCAN_ROWS = 8_192
 
 
-def scan_blob_table(connection: Connection, table: Table, name: str) -> RowDigest:
-    """Count and digest a table through SELECT."""
-    total = digest(_batch([[] for _ in table], table), table.columns)
-    for batch in select_batches(connection, table, name):
-        total += digest(batch, table.columns)
-    return total
+def select_batches(
+    connection: Connection, table: Table, name: str, *, limit: tuple[int, int] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Columns of a table as batches in their Arrow types; rows come in the same order, whichever columns they are.
 
-
-def export_table(connection: Connection, order: ExportOrder) -> list[int]:
-    """Write a table's rows as an Arrow file; returns the rows of each batch in it."""
-    schema = pa.schema([(column.name, column.type.arrow) for column in order.table])
-    counts = []
-    with pa.ipc.new_file(order.path, schema) as writer:
-        for batch in select_batches(connection, order.table, order.name):
-            writer.write_batch(batch)
-            counts.append(batch.num_rows)
-    return counts
-
-
-def select_batches(connection: Connection, table: Table, name: str) -> Iterator[pa.RecordBatch]:
-    """Columns of a table as batches in their Arrow types; rows come in the same order, whichever columns they are."""
-    listed = ", ".join(_exact(column) for column in table)
-    for rows in connection.stream(f"SELECT {listed} FROM {quote_name(name)} USE INDEX ()", batch_rows=SCAN_ROWS):
+    Args:
+        limit: only those from this row on, counted from 0, and so many.
+    """
+    listed = ", ".join(exact(column) for column in table)
+    some = "" if limit is None else f" LIMIT {limit[0]}, {limit[1]}"
+    for rows in connection.stream(f"SELECT {listed} FROM {quote_name(name)} USE INDEX (){some}", batch_rows=SCAN_ROWS):
         yield _batch(list(zip(*rows, strict=True)), table)
 
 
-def _exact(column: Column) -> str:
+def exact(column: Column) -> str:
     """A column as an expression that loses nothing in text: FLOAT as DOUBLE, everything else that is text as bytes."""
     name = quote_name(column.name)
     if column.type.base == "float":

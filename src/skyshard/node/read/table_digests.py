@@ -1,4 +1,4 @@
-"""Digests of tables as they are: from the data file where rows are fixed records, or can be made so; else by SELECT."""
+"""Digests of tables as they are: from the data file where rows are fixed records, or can be made so; else as text."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from skyshard.db.connection import Connection, quote_name
 from skyshard.db.server_errors import is_passing
 from skyshard.node.messages import DigestOrder, TableDigest
 from skyshard.node.read.copied_rows import copied_digests
-from skyshard.node.read.read_table import scan_blob_table
 from skyshard.node.read.record_groups import record_groups
+from skyshard.node.read.spelled_rows import spelled_digest
 from skyshard.node.server.server_files import ServerFiles
 from skyshard.node.server.server_sessions import OpenSession
 from skyshard.rowimage.digest import RowDigest
@@ -75,7 +75,8 @@ def table_digests(
     if [column.name for column in table.columns[len(counted) :]] != list(leave_out):
         raise Bug(f"table {table.name} does not end with {', '.join(leave_out)}")
     if table.has_blob or not RecordLayout.is_packable(table):
-        return [scan_blob_table(connection, replace(table, columns=counted), name) for name in names]
+        read = replace(table, columns=counted)
+        return [spelled_digest(connection, data, database, read, name) for name in names]
     files = [data.data_file(database, name) for name in names]
     if not all(file.exists() for file in files):
         return copied_digests(connection, data, table, names, len(counted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Collection, Iterable
@@ -14,6 +15,7 @@ from skyshard.cluster.accounts import SCRATCH_DATABASE
 
 TABLE_ENDINGS = (".MYD", ".MYI", ".frm", ".MAD", ".MAI", ".ibd", ".MRG")
 """What the files of a table end in: data, indexes and definition of the engines that layouts may name."""
+_NUMBERS = itertools.count()
 _DEVICE = re.compile(r"aux|con|prn|nul|com[1-9]|lpt[1-9]", re.IGNORECASE)
 
 
@@ -54,6 +56,10 @@ class ServerFiles:
     def load_file(self, database: str, table: str) -> Path:
         """Where this process writes the text that LOAD DATA reads into a table: where ``secure-file-priv`` lets it."""
         return self.database(SCRATCH_DATABASE) / f"load-{file_name(database)}-{file_name(table)}-{os.getpid()}.tsv"
+
+    def text_file(self, database: str, table: str) -> Path:
+        """Where the server writes rows of a table as text: a file that is not there yet, swept like that of a load."""
+        return self.load_file(database, table).with_suffix(f".{next(_NUMBERS)}.tsv")
 
 
 @lru_cache(maxsize=4096)
