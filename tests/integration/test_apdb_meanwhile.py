@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from tests.support.asking import ASK_EVERY_S
 from tests.support.drawn_tiles import drawn_tile, expected_objects, sorted_rows
 
 from skyshard.apdb.model import TileRows, VisitStore
@@ -103,7 +104,7 @@ def test_every_answer_is_of_whole_tiles(testbed: Testbed, tiles: list[TileRows])
 
     def look() -> int:
         looks = 0
-        while not is_over.is_set() or not looks:
+        while not is_over.wait(ASK_EVERY_S) or not looks:
             found = testbed.query("SELECT visit, COUNT(*) FROM DiaSource GROUP BY visit", database=DATABASE).table
             counts = dict(zip(*(column.to_pylist() for column in found.columns), strict=True))
             assert counts == {visit: expected[visit] for visit in counts}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.asking import ASK_EVERY_S
 from tests.support.kill_catalog import write_catalog
 from tests.support.same_answer import rows_in
 from tests.support.stepping import Fuse, Fused, Stopped, assert_right, stop_at
@@ -271,7 +272,7 @@ def test_reads_beside_compactions_without_grace(testbed: Testbed, database: str,
 
     def ask() -> None:
         with Testbed(testbed.cluster.folder) as mine:
-            while not is_over.is_set():
+            while not is_over.wait(ASK_EVERY_S):
                 try:
                     tables = [mine.query(sql, database=database).table for sql in statements]
                 except SkyshardError as error:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from tests.support import life_driver
+from tests.support.asking import ASK_EVERY_S
 from tests.support.depth import how_many
 from tests.support.frozen import FIRST
 from tests.support.stepping import Stopped, stop_at
@@ -249,7 +250,7 @@ def ask_beside(testbed: Testbed, statements: list[tuple[str, str]]) -> tuple[Cou
 
     def ask(sql: str, database: str) -> None:
         with Testbed(testbed.cluster.folder) as mine:
-            while not is_over.is_set():
+            while not is_over.wait(ASK_EVERY_S):
                 try:
                     found[count(mine, database, sql)] += 1
                 except SkyshardError as error:

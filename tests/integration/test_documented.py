@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.asking import ASK_EVERY_S
 from tests.support.documented import PAGES, ROOT, Block, blocks, name_of
 from tests.support.warm_processes import run_program, run_warm
 
@@ -172,6 +173,7 @@ def wait_ended(query: str, folder: Path) -> None:
     deadline = time.monotonic() + 200
     while re.search("queued|executing", check(f"skyshard status {query}", folder)):
         assert time.monotonic() < deadline
+        time.sleep(ASK_EVERY_S)
 
 
 def run_shown(block: Block, folder: Path, *, is_cold: bool) -> None:

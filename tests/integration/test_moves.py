@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from tests.support.asking import ASK_EVERY_S
 from tests.support.depth import drawn
 from tests.support.kept_entries import assert_entries_agree
 from tests.support.kill_catalog import write_catalog
@@ -142,7 +143,7 @@ def asked_all_the_while(testbed: Testbed, names: list[str], expected: list[objec
     ended, wrong, counts = threading.Event(), list[str](), [0, 0]
 
     def ask(number: int) -> None:
-        while not ended.is_set():
+        while not ended.wait(ASK_EVERY_S):
             try:
                 if (found := answers(testbed, names)) != expected:
                     wrong.append(f"{found}")

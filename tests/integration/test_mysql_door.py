@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ import pyarrow as pa
 import pymysql
 import pytest
 import sqlalchemy
+from tests.support.asking import ASK_EVERY_S
 from tests.support.authority import Authority
 from tests.support.binary_client import BinaryClient, execute_payload
 from tests.support.open_door import OpenDoor, WireAnswer, WireClient, open_door
@@ -357,7 +359,7 @@ def test_a_submitted_query_is_its_owners(private_cluster: PrivateCluster) -> Non
         assert bob.ask(f"CANCEL {number}").error[0] == 4005
         number_text = str(number).encode()
         while ann.ask(f"SELECT STATUS FROM information_schema.queries WHERE ID = {number}").rows != [(b"COMPLETED",)]:
-            pass
+            time.sleep(ASK_EVERY_S)
         assert bob.ask(listed).rows == [(number_text, b"")]
         for client in (ann, root):
             assert client.ask(listed).rows == [(number_text, sql.encode())]

@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.support.asking import ASK_EVERY_S
 from tests.support.czar_grammar import Grammar
 from tests.support.depth import how_many
 from tests.support.hosts import Lab
@@ -300,7 +301,7 @@ def _ask_while_pulled(made: NamedLab, sky: SplitSky, czar: Czar, whole: QueryRes
     key = int(whole.table.column(0)[0].as_py())
 
     def ask(number: int) -> None:
-        while not ended.is_set():
+        while not ended.wait(ASK_EVERY_S):
             is_scan = number % 2 == 0
             sql = WHOLE if is_scan else f"{WHOLE} WHERE starId = {key}"
             try:

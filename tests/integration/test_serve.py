@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
+from tests.support.asking import ASK_EVERY_S
 from tests.support.brought_tables import bring as bring_into
 from tests.support.brought_tables import columns
 from tests.support.golden_answers import GOLDEN, difference, golden_answers, golden_statements
@@ -327,6 +328,7 @@ def test_tokens_decide_who_may_ask(own_cluster: PrivateCluster) -> None:
             until_s = time.monotonic() + 100
             while not said(client.post("/query?version=55", json=ask, headers=headers["query"])):
                 assert time.monotonic() < until_s
+                time.sleep(ASK_EVERY_S)
         finally:
             for row in testbed.registry.tokens.all():
                 testbed.registry.tokens.revoke(row.name)
@@ -343,6 +345,7 @@ def test_its_end_cancels_what_is_under_way_and_leaves_nothing(
             until_s = time.monotonic() + 100
             while beside.get(f"/query-async/status/{slow}?version=55").json()["status"]["totalChunks"] == 0:
                 assert time.monotonic() < until_s
+                time.sleep(ASK_EVERY_S)
         other.process.send_signal(signal.SIGINT)
         assert other.end() == 0
         assert other.said[-1] == "skyshard: all doors are closed"
@@ -353,3 +356,4 @@ def test_its_end_cancels_what_is_under_way_and_leaves_nothing(
             until_s = time.monotonic() + 100
             while admin.value(RUNNING):
                 assert time.monotonic() < until_s
+                time.sleep(ASK_EVERY_S)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.support.asking import ASK_EVERY_S
 from tests.support.warm_processes import run_warm
 
 from skyshard.basics.errors import ClusterError, UserError
@@ -207,6 +208,7 @@ def test_queries_and_testbeds_go_on_while_servers_are_restarted(plain: PrivateCl
         while not changed.done() or not asked:
             assert testbed.query(count, database="rolling").table == wanted
             asked += 1
+            time.sleep(ASK_EVERY_S)
         changed.result()
         plain.change_settings(["czar:aria_pagecache_buffer_size=24M"])
         assert testbed.query(count, database="rolling").table == wanted

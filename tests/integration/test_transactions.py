@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.support.asking import ASK_EVERY_S
 from tests.support.kill_catalog import write_catalog
 from tests.support.killing import Driver
 from tests.support.same_answer import rows_in
@@ -56,7 +57,7 @@ def test_queries_see_one_transaction_or_both(testbed: Testbed, tmp_path: Path, d
 
     def ask() -> None:
         with Testbed(testbed.cluster.folder) as mine:
-            while not is_over.is_set():
+            while not is_over.wait(ASK_EVERY_S):
                 seen.append(answers_of(mine, database))
 
     def asked_since(count: int) -> None:

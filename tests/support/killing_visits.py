@@ -23,6 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tests.support.asking import ASK_EVERY_S
 from tests.support.drawn_tiles import (
     FIELDS,
     drawn_tile,
@@ -199,6 +200,7 @@ class VisitRange:
                     seen: Mapping[int, int] = Counter(rows["visit"].to_pylist())
                     if torn := [visit for visit, count in seen.items() if count != whole[visit]]:
                         strike.wrong.append(f"a reader saw a part of visits {torn}")
+                ends.wait(ASK_EVERY_S)
 
     def _compare(self, strike: VisitStrike, sent: Sequence[TileRows], acknowledged: set[VisitId]) -> None:
         """What is stored against the oracle of those tiles that the ledger calls whole."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+from tests.support.asking import ASK_EVERY_S
 
 VERSION = 16
 """That of its release 2024.8."""
@@ -107,6 +108,7 @@ class QservIngest:
             "IN_PROGRESS",
         ):
             assert time.monotonic() < until_s
+            time.sleep(ASK_EVERY_S)
         assert set(READ_OF_CONTRIBUTION) <= set(found)
         return dict(found)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2 as httpx
 import yaml
+from tests.support.asking import ASK_EVERY_S
 
 CASES = Path(__file__).parents[1] / "cases"
 PATIENCE_S = 60.0
@@ -85,6 +86,7 @@ def _asked(
             return answer
         if time.monotonic() > until_s:
             return answer
+        time.sleep(ASK_EVERY_S)
 
 
 def _faults(step: dict[str, Any], answer: httpx.Response) -> Iterator[str]:

@@ -11,6 +11,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
+from tests.support.asking import ASK_EVERY_S
+
 from skyshard.serve.mysql.packets import HEADER, Command, framed, lenenc_text
 from skyshard.serve.mysql.prepared import FIRST
 
@@ -128,7 +130,7 @@ class Beside:
 
     def _run(self) -> None:
         try:
-            while not self._is_over.is_set():
+            while not self._is_over.wait(ASK_EVERY_S):
                 self._ask()
                 self.answers += 1
         except Exception as error:
