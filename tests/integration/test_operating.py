@@ -16,7 +16,7 @@ import pytest
 from tests.support.documented import ROOT, blocks
 from tests.support.host_faults import need, small_disk
 from tests.support.hosts import COMMAND, Host, Lab, Running
-from tests.support.running_site import BETWEEN_COMMANDS_S
+from tests.support.running_site import BETWEEN_COMMANDS_S, is_ray_up, wait_until
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900)]
 HOSTS = ("czar", "db1", "db2")
@@ -90,6 +90,7 @@ def test_the_guide_is_followed_from_nothing(site: Site) -> None:
     assert sum(command.startswith("skyshard ") for block in SHOWN for command in block.commands) < 10
     head, start, check, *use = ON_CZAR
     assert head == "skyshard head run --file /etc/skyshard/cluster.yaml"
+    wait_until(lambda: is_ray_up(site.running), "Ray is ready on every host")
     deadline = time.monotonic() + START_TIMEOUT_S
     while (ran := site.run(start, check=False)).returncode or (ran := site.run(check, check=False)).returncode:
         site.require_running()

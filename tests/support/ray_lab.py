@@ -14,14 +14,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.support.authority import Authority
 from tests.support.hosts import Host, Lab, Running
 from tests.support.network_server import NetworkServer, Servers, wait_ready
+from tests.support.running_site import wait_until
 
 from skyshard.db.tls import Tls
 from skyshard.runtime.ray_commands import RayStart, start_head, start_node
+from skyshard.runtime.ray_service import STARTED
 
 CZAR = "czar"
 RAY_PORT = 6379
@@ -96,8 +99,14 @@ class RayLab:
         self.lab[name].run("pkill", "-9", "-f", "/ray/", check=False)
 
     def wait_joined(self) -> None:
-        """Until every node's host belongs to the Ray."""
+        """Until every node's host belongs to the Ray; the command that asks is run when Ray has started on each."""
+        for name, running in self.ray.items():
+            wait_until(partial(_has_started, running), f"Ray has started on {name}", running)
         self.czar.run(sys.executable, "-c", _JOINED, str(self.cluster), *self.nodes, timeout_s=JOIN_TIMEOUT_S)
+
+
+def _has_started(running: Running) -> bool:
+    return STARTED in running.output
 
 
 _SMALL = {"RAY_memory_monitor_refresh_ms": "0"}  # the hosts share the machine's memory

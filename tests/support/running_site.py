@@ -12,12 +12,13 @@ Servers, Ray's head and Ray's workers, with TLS, passwords and a token. Paths ar
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,7 @@ READY_TIMEOUT_S = 180.0
 """A bound that a loaded machine does not reach; nothing waits for its end."""
 SOCKET = "run/mysqld.sock"
 """Of a server, in its host's folder."""
+_OF_RAY = re.compile(r"^skyshard: Ray (is ready|ended|waits)", re.MULTILINE)
 BETWEEN_COMMANDS_S = 0.5
 """A command that asks whether hosts are ready takes a core from them for a second."""
 
@@ -92,7 +94,8 @@ class RunningSite:
         self.wait_good()
 
     def wait_good(self) -> None:
-        """Wait until the check of the cluster finds nothing."""
+        """Wait until the check of the cluster finds nothing; it is not run before each supervisor's Ray is up."""
+        wait_until(lambda: is_ray_up(self.supervisors.values()), "Ray is ready on every host")
         deadline = time.monotonic() + READY_TIMEOUT_S
         while (found := self.skyshard("cluster", "check", check=False)).returncode:
             self.require_running()
@@ -170,6 +173,15 @@ def _cluster_file(own: Path, names: list[str], silence_s: float, data: str) -> s
         *(f"- {{name: {name}, host: {name}}}" for name in names),
     ]
     return "\n".join(lines) + "\n"
+
+
+def is_ray_up(supervisors: Iterable[Running]) -> bool:
+    """Whether what each wrote last about Ray is that it is ready."""
+    told = []
+    for supervisor in supervisors:
+        assert supervisor.is_running, supervisor.output
+        told.append(_OF_RAY.findall(supervisor.output))
+    return all(words[-1:] == ["is ready"] for words in told)
 
 
 def wait_until(is_so: Callable[[], bool], what: str, running: Running | None = None, *, every_s: float = 0.05) -> None:
