@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -201,9 +202,10 @@ trials: 1
 def test_a_dead_node_is_a_level_like_any_other(folder: Path) -> None:
     """At two copies no query fails, at one some do; every answer is right, and what failed is counted by cell.
 
-    Queries go on for seconds: of a few, the last might end before the kill comes.
+    Queries go on for seconds: of a few, the last might end before the kill comes. Clients think, and leave cores free.
     """
-    lasting = WORKLOAD.replace("count: 12", "duration_s: 6").replace("count: 2}", "duration_s: 6}")
+    thinking = "arrivals: {loop: closed, clients: 2, think_time_s: 0.1}, duration_s: 6}"
+    lasting = re.sub(r"(arrivals: {.*?}, )?count: \d+}", thinking, WORKLOAD)
     (folder / "queries" / "workloads" / "few.yaml").write_text(lasting)
     (folder / "nodes.yaml").write_text(FAULTY)
     code, text = run(folder)
