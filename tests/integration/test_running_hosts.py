@@ -27,6 +27,7 @@ from tests.support.running_site import (
     SOCKET,
     SPARE_MEMORY,
     RunningSite,
+    is_ray_up,
     running_site,
     wait_until,
 )
@@ -356,8 +357,10 @@ def test_a_third_host_is_added_filled_and_removed(site: RunningSite) -> None:
             added.extend(json.loads(found.stdout))
         return found.returncode == 0
 
-    wait_until((site.lab["node3"].folder / SOCKET).exists, "node3 listens", site.supervisors["node3"])
-    wait_until(is_added, "node3 is added", site.supervisors["node3"], every_s=BETWEEN_COMMANDS_S)
+    its_own = site.supervisors["node3"]
+    wait_until((site.lab["node3"].folder / SOCKET).exists, "node3 listens", its_own)
+    wait_until(lambda: is_ray_up([its_own]), "Ray is ready on node3", its_own)
+    wait_until(is_added, "node3 is added", its_own, every_s=BETWEEN_COMMANDS_S)
     assert [(one["node"], one["databases"], one["left"]) for one in added] == [("node3", 1, {})]
     site.skyshard("ingest", "mini", "--database", "three", "--replicas", "3")
     for name in ("sky", "three"):

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.hosts, pytest.mark.timeout(1800)]
 def test_a_short_soak_loses_nothing_and_leaves_nothing(lab: Lab) -> None:
     """Every answer is right at its moment; in the end all is verified, each chunk at its level, and nothing left."""
     with running_site(lab, nodes=3) as site:
-        found = soak(site, seconds=20, seed=3, pause_s=(0.5, 2.0), asks_after_s=0.1)  # leaves cores to the commands
+        found = soak(site, seconds=20, seed=3, pause_s=(0.5, 2.0), asks_after_s=0.3)  # leaves cores to the commands
         assert found.wrong == [], site.said
         assert found.right > 0
         assert min(found.faults.values()) >= 1
