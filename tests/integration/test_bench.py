@@ -120,7 +120,7 @@ def test_key_buffers_of_the_nodes_stand_in_the_manifest_and_in_the_comparison(
     try:
         for name, settings in (("small", ["key_buffer_size=8M"]), ("large", ["node1:key_buffer_size=256M"])):
             cluster.change_settings(settings)
-            assert run(cluster, workload, tmp_path / name).exit_code in (0, 1)
+            assert run(cluster, workload, tmp_path / name, "--no-page").exit_code in (0, 1)
     finally:
         cluster.change_settings(["key_buffer_size=default", "node1:key_buffer_size=default"])
     manifest = json.loads((tmp_path / "small" / "manifest.json").read_text())
@@ -189,7 +189,7 @@ def test_every_shipped_template_is_answered_as_by_the_oracle(
     loads = [{"class": name, "templates": found, "count": len(found)} for name, found in by_class.items()]
     content = yaml.safe_load(WORKLOAD) | {"phases": [{"name": "each", "classes": loads}]}
     workload.write_text(yaml.safe_dump(content))
-    result = run(cluster, workload, tmp_path / "trial", "--schema", schema, "--database", database)
+    result = run(cluster, workload, tmp_path / "trial", "--schema", schema, "--database", database, "--no-page")
     assert result.exit_code == 0, result.output
     samples = pq.read_table(tmp_path / "trial" / "samples.parquet")
     assert sorted(samples["template"].to_pylist()) == claimed
@@ -206,10 +206,12 @@ def read_header(folder: Path, key: str) -> Header:
 
 
 def test_equal_seeds_ask_equal_statements(cluster: PrivateCluster, workload: Path, tmp_path: Path) -> None:
-    """Two runs on the same data ask the same statements, so that they can be compared."""
+    """Two runs on the same data ask the same statements, so that they can be compared; also where none has a page."""
     asked = []
     for name in ("a", "b"):
-        assert run(cluster, workload, tmp_path / name).exit_code == 0
+        result = run(cluster, workload, tmp_path / name, "--no-page")
+        assert (result.exit_code, (tmp_path / name / "report.html").exists()) == (0, False)
+        assert f"`skyshard bench report {tmp_path / name}` draws the report" in result.output
         asked.append(sorted(pq.read_table(tmp_path / name / "statements.parquet")["sql"].to_pylist()))
     assert asked[0] == asked[1]
 
@@ -220,7 +222,7 @@ def test_one_changed_row_fails_the_trial(cluster: PrivateCluster, workload: Path
     try:
         with connect(cluster.endpoint("mono"), Account.ADMIN, DATABASE) as connection:
             connection.execute(move.format(sign="+"))
-        result = run(cluster, workload, tmp_path / "trial")
+        result = run(cluster, workload, tmp_path / "trial", "--no-page")
     finally:
         with connect(cluster.endpoint("mono"), Account.ADMIN, DATABASE) as connection:
             connection.execute(move.format(sign="-"))

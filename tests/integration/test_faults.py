@@ -94,7 +94,7 @@ def arguments(cluster: Cluster, folder: Path, name: str, *more: str) -> list[str
     workload = folder / "queries" / "workloads" / "few.yaml"
     return [
         "bench", "run", str(workload), "--scenario", name, "--out", str(folder / "trial"), "--cluster",
-        str(cluster.folder), *more,
+        str(cluster.folder), "--no-page", *more,
     ]  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def test_a_node_that_dies_costs_no_answer_at_level_2_and_the_report_shows_it(
 ) -> None:
     """The czar meets it and asks others; the node is back when the trial has ended."""
     write(folder, SCANS)
-    code, text = run(cluster, folder, "one_node_dies")
+    code, text = run(cluster, folder, "one_node_dies", "--page")
     assert code == 0, text
     found = impact(folder)
     (event,) = found.events
@@ -225,7 +225,7 @@ def test_queries_fail_while_the_czar_restarts_and_only_then(cluster: PrivateClus
 
 def test_what_a_drain_costs_queries_is_in_the_report(cluster: PrivateCluster, folder: Path) -> None:
     """No query fails; those within the moves are compared with those before and after; chunks come back."""
-    code, text = run(cluster, folder, "node_drained")
+    code, text = run(cluster, folder, "node_drained", "--page")
     assert code == 0, text
     found = impact(folder)
     drained, enabled, rebalanced = found.events

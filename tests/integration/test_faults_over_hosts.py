@@ -51,9 +51,10 @@ def run(
     monkeypatch.setenv("SKYSHARD_SSH", str(remote_shell(site.lab)))
     monkeypatch.setenv("SKYSHARD_DATA", str(site.lab.own / "disk"))
     duration_s = 15 if scenario in SILENT else 7
-    words = ["bench", "run", "steady", "--database", "sky", "--duration", str(duration_s), "--scenario", scenario]
+    words = ["bench", "run", "steady", "--database", "sky", "--duration", str(duration_s), "--no-page"]
     with site.czar.network():
-        ended = CliRunner().invoke(app, [*words, "--out", str(out), "--cluster", str(site.folder)])
+        words += ["--scenario", scenario, "--out", str(out), "--cluster", str(site.folder)]
+        ended = CliRunner().invoke(app, words)
     if ended.exit_code:
         pytest.fail(f"exit code {ended.exit_code}: {ended.output} {ended.exception}")
     found = read_trial(out).summary.faults

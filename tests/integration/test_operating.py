@@ -25,7 +25,7 @@ SHOWN = [block for block in blocks(ROOT / "docs" / "how-to" / "operating.md") if
 ON_CZAR = [command for block in SHOWN if block.why_not.startswith("on czar,") for command in block.commands]
 SMALLER = {
     "skyshard ingest": " --fraction 0.05",
-    "skyshard bench run": " --leave-out FTSFSrc,joinObjSrc,joinObjFSrc,nearN,FTSSrc",
+    "skyshard bench run": " --leave-out FTSFSrc,joinObjSrc,joinObjFSrc,nearN,FTSSrc --no-page",
 }
 START_TIMEOUT_S = 300.0
 

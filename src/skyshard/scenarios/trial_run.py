@@ -66,6 +66,8 @@ class TrialRun:
     """Of each node's scan lane; None: a share of the host's cores."""
     is_brief: bool = False
     """Without plans, times of chunks and pages."""
+    has_page: bool = True
+    """Whether the pages are drawn."""
     label: str = ""
     """What is measured, for the pages."""
     has_statistics: bool = False
@@ -158,13 +160,13 @@ class TrialRun:
             driver = replace(driver, faults=opened.own.faults)
         target, oracle = opened.targets[spec], opened.oracles[spec]
         if opened.own is None or not (self.is_served or spec in OWN):
-            record = TrialRecord(folder, label=self.label, is_brief=self.is_brief)
+            record = TrialRecord(folder, label=self.label, is_brief=self.is_brief, has_page=self.has_page)
             return run_trial(queries, TrialEngines(target, oracle), record, driver, watch)
         own = opened.own
         engines = TrialEngines(target, oracle, own.truth)
         record = TrialRecord(
-            folder, own.facts, label=self.label, is_brief=self.is_brief, has_statistics=self.has_statistics,
-            nodes=own.machines,
+            folder, own.facts, label=self.label, is_brief=self.is_brief, has_page=self.has_page,
+            has_statistics=self.has_statistics, nodes=own.machines,
         )  # fmt: skip
         return run_trial(queries, engines, record, driver, replace(watch, probe=own.probe))
 

@@ -71,7 +71,8 @@ def run_trial(
     outcome = _Outcome(schedule, sent, checked)
     write_trial(record.folder, _trial(queries, engines.target, record, driver, outcome, watch))
     trial = read_trial(record.folder)
-    page = record.folder / "report.html" if record.is_brief else write_pages(trial, record.folder)
+    is_drawn = record.has_page and not record.is_brief
+    page = write_pages(trial, record.folder) if is_drawn else record.folder / "report.html"
     return TrialResult(record.folder, page, trial.summary, verdict_sentence(trial))
 
 

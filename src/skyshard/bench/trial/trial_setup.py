@@ -110,6 +110,8 @@ class TrialRecord:
     catalog: CatalogFacts = CatalogFacts()
     is_brief: bool = False
     """Without plans, times of chunks and pages, which are no part of what is measured and take seconds."""
+    has_page: bool = True
+    """Whether the pages are drawn, which takes seconds of a processor; they can be drawn later."""
     label: str = ""
     """What its user calls the thing that is measured."""
     reads_machine: bool = True

@@ -78,6 +78,9 @@ def run(
         bool,
         typer.Option("--server-statistics", help="Ask each class again by itself, and count rows read by table."),
     ] = False,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="Draw the report; `skyshard bench report` draws it later.")
+    ] = True,
     visits: Annotated[int | None, typer.Option(min=1, help="Visits, of a workload of visits.")] = None,
     no_update: Annotated[bool, typer.Option("--no-update", help="Visits only read.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the visits of the trial in --out.")] = False,
@@ -101,6 +104,7 @@ def run(
         others = {
             "--leave-out": leave_out, "--duration": duration, "--schema": schema, "--scenario": scenario,
             "--processes": processes, "--ray": ray, "--server-statistics": server_statistics,
+            "--no-page": not page,
         }  # fmt: skip
         bench_run_visits.refuse("a workload of visits", others)
         loaded = adjusted(loaded, "", 0.0, check=check)
@@ -113,7 +117,7 @@ def run(
     targets, where = _scanning(tuple(target or ["czar"]), scan), database or loaded.database
     asked = skyshard.scenarios.TrialRun(
         file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray),
-        label=label, has_statistics=server_statistics,
+        label=label, has_statistics=server_statistics, has_page=page,
         scenario=fault_scenario.read_scenario(scenario) if scenario else None,
         access=skyshard.bench.DoorAccess(token_file, authority),
     )  # fmt: skip
@@ -186,4 +190,5 @@ def _show(result: skyshard.bench.TrialResult, title: str, *, as_json: bool) -> N
         for sentence in fault_section.sentences(summary.faults):
             typer.echo(sentence)
     typer.echo(result.verdict)
-    typer.echo(f"report: {result.page}")
+    has_page = result.page.exists()
+    typer.echo(f"report: {result.page}" if has_page else f"`skyshard bench report {result.folder}` draws the report")
