@@ -37,6 +37,8 @@ MOST_LETTERS = 1000
 """Of the path of a file."""
 MOST_SHOWN = 60
 SETTING = re.compile(r"set\.(?:(?P<server>czar|node[1-9]\d{0,2}):)?(?P<name>[A-Za-z][A-Za-z0-9_-]*)")
+_EXPONENT = re.compile(r"\d+[eE][+-]?\d+")
+"""A number such as 1e-6, which is one to people and a text to YAML."""
 _SIZE = re.compile(r"(\d+)([kmgtpe]?)", re.IGNORECASE)
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60}
 OWNERS = {"key_buffer": "MyISAM", "key_cache": "MyISAM", "myisam": "MyISAM", "innodb": "InnoDB", "rocksdb": "MyRocks"}
@@ -93,6 +95,8 @@ def _whole(least: int, most: int) -> Callable[[Level], Value]:
 
 
 def _share(level: Level) -> Value:
+    if isinstance(level, str) and _EXPONENT.fullmatch(level):
+        level = float(level)
     if isinstance(level, int | float) and not isinstance(level, bool) and 0 < level <= 1:
         return float(level)
     raise WrongLevel(f"'{_shown(level)}' is not a share above 0 and up to 1", "write a number such as 0.5, unquoted")

@@ -53,6 +53,14 @@ def test_a_wrong_factor_or_level_is_refused_with_its_line(tmp_path: Path, text: 
     assert f"line {line}," in str(caught.value)
 
 
+def test_a_share_may_be_written_as_a_power_of_ten(tmp_path: Path) -> None:
+    """To YAML 1e-3 is a text; the share is the one that 0.001 is."""
+    factors, _, _ = read_levels(read_experiment(written(tmp_path, "factors:\n  fraction: [1e-3, 2E-2]\ntrials: 3\n")))
+    assert factors["fraction"] == [0.001, 0.02]
+    with pytest.raises(UserError, match="level '0.001' of 'fraction' is given twice"):
+        read_levels(read_experiment(written(tmp_path, "factors:\n  fraction: [0.001, 1e-3]\ntrials: 3\n")))
+
+
 def test_an_experiment_needs_a_workload_and_a_recipe(tmp_path: Path) -> None:
     """At the top, or as factors."""
     path = tmp_path / "made.yaml"
