@@ -50,6 +50,20 @@ def text_of(error: BaseException) -> str:
     return text or type(error).__name__
 
 
+def spelled_out(text: str) -> str:
+    r"""A text in one line that does nothing to a terminal: names of files may hold line ends and control characters.
+
+    Bytes of a name that are no text stay; a stream says how it writes them.
+
+    >>> print(spelled_out("'new\nline' and '\x1b[2J'"))
+    'new\nline' and '\x1b[2J'
+    """
+    return "".join(
+        letter if letter.isprintable() or "\udc80" <= letter <= "\udcff" else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
 def notes_of(error: BaseException) -> list[str]:
     return [" ".join(note.split()) for note in getattr(error, "__notes__", ())]
 

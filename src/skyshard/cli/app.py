@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from skyshard.basics.errors import SkyshardError, notes_of, text_of
+from skyshard.basics.errors import SkyshardError, notes_of, spelled_out, text_of
 from skyshard.basics.release import VERSION
 from skyshard.cli.lazy_commands import RootGroup, named_by
 from skyshard.cli.terminal.log_lines import write_log
@@ -139,7 +139,7 @@ def _exit_code(ended: BaseException) -> int | str | None:
 
 
 def _say(words: str, ended: BaseException) -> None:
-    print("; ".join([f"skyshard: {words}", *notes_of(ended)]), file=sys.stderr, flush=True)
+    print(spelled_out("; ".join([f"skyshard: {words}", *notes_of(ended)])), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def test_a_share_may_be_written_as_a_power_of_ten(tmp_path: Path) -> None:
     """To YAML 1e-3 is a text; the share is the one that 0.001 is."""
     factors, _, _ = read_levels(read_experiment(written(tmp_path, "factors:\n  fraction: [1e-3, 2E-2]\ntrials: 3\n")))
     assert factors["fraction"] == [0.001, 0.02]
-    with pytest.raises(UserError, match="level '0.001' of 'fraction' is given twice"):
+    with pytest.raises(UserError, match=r"level '0\.001' of 'fraction' is given twice"):
         read_levels(read_experiment(written(tmp_path, "factors:\n  fraction: [0.001, 1e-3]\ntrials: 3\n")))
 
 
