@@ -58,5 +58,5 @@ def test_fields_of_a_seed_are_those_of_the_first_release() -> None:
 
 def test_more_fields_than_there_is_room_for_are_refused() -> None:
     """The sphere ends."""
-    with pytest.raises(UserError, match="no room for 200 fields of 10 degrees"):
-        draw_centres(200, 10.0, 1)
+    with pytest.raises(UserError, match="no room for 200 fields of 60 degrees"):
+        draw_centres(200, 60.0, 1)

@@ -30,8 +30,17 @@ def trial() -> VisitTrial:
 
 
 @pytest.fixture(scope="module")
-def page(trial: VisitTrial) -> str:
-    return render_visits(trial)
+def folder(trial: VisitTrial, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trial's folder with its report."""
+    out = tmp_path_factory.mktemp("trial")
+    write_visit_trial(trial, out)
+    assert write_visit_report(out) == out / "report.html"
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return (folder / "report.html").read_text()
 
 
 def test_page_has_every_section(page: str) -> None:
@@ -49,12 +58,9 @@ def test_page_needs_no_network(page: str) -> None:
     assert 'href="http' not in page
 
 
-def test_folder_gets_its_page(trial: VisitTrial, tmp_path: Path) -> None:
+def test_folder_gets_its_page(trial: VisitTrial, folder: Path) -> None:
     """From the folder alone come report.html and report.md, the same as before it was written."""
-    write_visit_trial(trial, tmp_path)
-    found = write_visit_report(tmp_path)
-    assert found == tmp_path / "report.html"
-    assert (tmp_path / "report.md").read_text() == markdown_visits(trial)
+    assert (folder / "report.md").read_text() == markdown_visits(trial)
 
 
 def test_markdown_says_growth_and_plateau(trial: VisitTrial) -> None:
