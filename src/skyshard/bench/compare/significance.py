@@ -90,9 +90,24 @@ def ratio_of_quantiles(
 
 def log_quantiles(groups: Sequence[LatencyGroup], share: float) -> LatencyValues:
     """Logarithm of each group's quantile, NaN where it is empty; times below a nanosecond count as one."""
-    found = [np.quantile(values, share) if len(values := group.values) else np.nan for group in groups]
+    found = [_quantile(values, share) if len(values := group.values) else np.nan for group in groups]
     logs: LatencyValues = np.log(np.maximum(found, 1e-9))
     return logs
+
+
+def _quantile(values: LatencyValues, share: float) -> float:
+    """To the bit what ``np.quantile`` gives, which takes ten times as long for a hundred values.
+
+    >>> _quantile(np.array([1.0, 4.0, 2.0]), 0.75)
+    3.0
+    """
+    place = (len(values) - 1) * share
+    low = int(place)
+    ordered = np.sort(values)
+    if np.isnan(ordered[-1]):
+        return float("nan")
+    below, above, part = float(ordered[low]), float(ordered[min(low + 1, len(values) - 1)]), place - low
+    return above - (above - below) * (1 - part) if part >= 0.5 else below + (above - below) * part
 
 
 def _resampled(

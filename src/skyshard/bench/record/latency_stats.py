@@ -185,7 +185,8 @@ def percentiles(values: NDArray[np.float64]) -> dict[str, float]:
     {'p50': 2.0}
     """
     shares = [share for least, share in LADDER if len(values) >= least]
-    return {f"p{share:g}": float(np.percentile(values, share)) for share in shares}
+    found = np.percentile(values, shares).tolist() if shares else []
+    return {f"p{share:g}": value for share, value in zip(shares, found, strict=True)}
 
 
 def times(values: NDArray[np.float64]) -> Times | None:

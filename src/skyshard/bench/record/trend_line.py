@@ -76,8 +76,8 @@ def line_through(x: Floats, y: Floats, period: int = 1) -> TrendLine | None:
     blocks = _blocks(len(y), period)
     if blocks is None:
         return None
-    xs = np.array([part.mean() for part in np.array_split(x, blocks)])
-    ys = np.array([np.median(part) for part in np.array_split(y, blocks)])
+    xs = np.concatenate([part.mean(axis=1) for part in _parts(x, blocks)])
+    ys = np.concatenate([np.median(part, axis=1) for part in _parts(y, blocks)])
     centred = xs - xs.mean()
     squares = float(centred @ centred)
     slope = float(centred @ ys) / squares
@@ -106,6 +106,17 @@ def _blocks(count: int, period: int) -> int | None:
     if count // whole >= LEAST_BLOCKS:
         return count // whole
     return count // length if count // length >= LEAST_BLOCKS else None
+
+
+def _parts(values: Floats, blocks: int) -> tuple[Floats, Floats]:
+    """Consecutive blocks, one a row: those that have one value more, then the others.
+
+    >>> [part.tolist() for part in _parts(np.arange(5.0), 2)]
+    [[[0.0, 1.0, 2.0]], [[3.0, 4.0]]]
+    """
+    length, longer = divmod(len(values), blocks)
+    first, others = np.split(values, [longer * (length + 1)])
+    return first.reshape(longer, length + 1), others.reshape(blocks - longer, length)
 
 
 def _shared(rest: Floats) -> float:
