@@ -4,10 +4,14 @@ import html.parser
 import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
-from tests.support.null_trials import Oracle, trial
+from tests.support.null_trials import WORKLOAD, Oracle, trial
 
 from skyshard.bench.pages.report import write_report
+from skyshard.bench.record.latency_stats import TrialSummary
+from skyshard.bench.record.samples import SAMPLE_SCHEMA
+from skyshard.bench.record.trial_manifest import TrialManifest
 
 pytestmark = pytest.mark.timeout(20)  # drawing takes a second, and several on a busy machine
 
@@ -18,6 +22,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("trial")
     trial(out, oracle=Oracle(), has_page=True)
     return out
+
+
+def test_a_trial_folder_holds_manifest_samples_summary_and_report(folder: Path) -> None:
+    """All files are there, valid, and agree on the number of samples."""
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        "manifest.json", "samples.parquet", "statements.parquet", "summary.json", "skymap.parquet", "report.html",
+        "report.md", "histograms.hlog", "telemetry.parquet",
+    }  # fmt: skip
+    manifest = TrialManifest.model_validate_json((folder / "manifest.json").read_text())
+    summary = TrialSummary.model_validate_json((folder / "summary.json").read_text())
+    samples = pq.read_table(folder / "samples.parquet")
+    assert (manifest.workload, manifest.seed, manifest.oracle) == (WORKLOAD, 5, "mono")
+    assert manifest.environment.cores >= 1
+    assert samples.schema.equals(SAMPLE_SCHEMA, check_metadata=True)
+    assert (summary.n, summary.warm_ups, samples.num_rows) == (24, 2, 26)
+    assert summary.is_passed
 
 
 def test_the_report_asks_nothing_of_the_network(folder: Path) -> None:
