@@ -180,6 +180,8 @@ def cold_bytes(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
     before = _read_bytes()
     needed = sum(_touched(batch) for batch in read_images(images, wanted))
     read = _read_bytes() - before
+    if not needed:
+        raise SystemExit(f"{database} has no images")
     return {"cold_bytes": read / needed} if read else {}
 
 

@@ -47,6 +47,7 @@ def compare_wide(sky: Sky, turns: int) -> Mapping[str, float]:
     database = sky.database(WIDE_ROWS, WIDE_COLUMNS)
     found: dict[str, float] = {}
     for way in ("rows", "columns"):
+        scan_s(sky, database, way, 1)  # opens files and keeps statements: what is done once is none of a scan's
         before = processor_s(sky)
         found[f"wide_{way}_ms"] = 1e3 * scan_s(sky, database, way, turns)
         found[f"wide_{way}_processor_ms"] = 1e3 * (processor_s(sky) - before) / (turns + 1)

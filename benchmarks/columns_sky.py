@@ -117,21 +117,26 @@ class Sky:
         """Whether it is published."""
         return database in self.testbed.registry.published.names().published
 
+    def _stored(self, database: str) -> str:
+        """The name of its folders, which is another one where a database of this name was dropped before."""
+        return self.testbed.registry.published.names().stored(database)
+
     def images(self, database: str, names: list[str]) -> list[ChunkImage]:
         """The images of its Objects, node by node."""
         table = self.testbed.registry.published.catalog(database).tables["Object"]
-        replicas = self.testbed.registry.replicas.all(database, "Object")
+        replicas = self.testbed.registry.replicas.all(self._stored(database), "Object")
         found: list[ChunkImage] = []
         for node in self.testbed.nodes:
             parts = NodeParts.of(replicas, node, "Object")
-            columns = NodeColumns(self.cluster.data_dir(node), database, table.table, parts)
+            columns = NodeColumns(self.cluster.data_dir(node), self._stored(database), table.table, parts)
             mine = columns.chunks(table.chunks.columns, names)
             found += [image for chunk, image in mine.items() if table.chunks[chunk].nodes[0] == node]
         return found
 
     def cool(self, database: str) -> None:
         """Leave nothing of a database's images in memory; they stay open. The system drops no page that is mapped."""
-        folders = [columns_folder(self.cluster.data_dir(node)) / database for node in self.testbed.nodes]
+        stored = self._stored(database)
+        folders = [columns_folder(self.cluster.data_dir(node)) / stored for node in self.testbed.nodes]
         for folder in folders:
             for segment in SegmentFolder(folder).segments()[0]:
                 segment.mapped.madvise(mmap.MADV_DONTNEED)
