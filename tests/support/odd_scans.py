@@ -131,14 +131,14 @@ def _drawn(kind: str, chance: Random, depth: int) -> str:
     return _filled(chance.choice(templates), chance, depth + 1)
 
 
-def write_odd_sky(folder: Path, *, rows: int = 300, seed: int = 1) -> Path:
+def write_odd_sky(folder: Path, *, rows: int = 300, seed: int = 1, first_key: int = 10**12) -> Path:
     """A synth folder with one director; a tenth of the values are NULL."""
     chance = Random(seed)
     (folder / "Object").mkdir(parents=True)
     keys = {
-        "objectId": pa.array([10**12 + row for row in range(rows)]),
-        "ra": pa.array([20 + 14 * chance.random() for _ in range(rows)]),
-        "decl": pa.array([20 * chance.random() - 10 for _ in range(rows)]),
+        "objectId": pa.array([first_key + row for row in range(rows)], pa.int64()),
+        "ra": pa.array([20 + 14 * chance.random() for _ in range(rows)], pa.float64()),
+        "decl": pa.array([20 * chance.random() - 10 for _ in range(rows)], pa.float64()),
     }
     data = keys | {column: _values(chance, column, kind, rows) for column, kind in COLUMNS.items()}
     path = folder / "Object" / "part0.parquet"
