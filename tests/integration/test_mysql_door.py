@@ -10,10 +10,12 @@ import random
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +41,7 @@ from skyshard.db.connection import Account, connect
 from skyshard.serve.access import NO_QUOTA, Identity, Quota, Scope
 from skyshard.serve.door import tls_context
 from skyshard.serve.mysql.describe import Describer
-from skyshard.serve.mysql.packets import Command, framed
+from skyshard.serve.mysql.packets import Capability, Command, framed, is_eof, is_error, ok, payloads_of
 from skyshard.serve.mysql.session_state import SessionState
 from skyshard.serve.services import LaneName
 from skyshard.testbed import Testbed
@@ -327,6 +329,63 @@ def test_the_mariadb_client_prints_what_one_server_prints(door: OpenDoor, privat
     )
     assert got.count(b"\n") == 312
     assert got == want
+
+
+@pytest.mark.skipif(shutil.which("mariadb-dump") is None, reason="mariadb-dump is not installed")
+def test_mariadb_dump_writes_what_one_server_s_rows_are(door: OpenDoor, private_cluster: PrivateCluster) -> None:
+    places = (
+        ("--host", door.host, "--port", str(door.port), "--user", "me"),
+        ("--socket", private_cluster.endpoint("mono").socket, "--user", "skyshard_reader"),
+    )
+    command = ("--single-transaction", "--no-tablespaces", "--compact", "--no-create-info", "--order-by-primary")
+    got, want = (
+        subprocess.run(
+            ["mariadb-dump", "--no-defaults", *place, *command, DATABASE, "Filter", "Object"],
+            capture_output=True,
+            check=True,
+        ).stdout
+        for place in places
+    )
+    assert got.count(b"INSERT INTO") == 2
+    assert got == want
+
+
+def test_what_dumps_ask_is_answered(asked: WireClient, native: WireClient) -> None:
+    """Statements that they write in comments, and the end of locks that there are not."""
+    for sql in ("SELECT /*!40001 SQL_NO_CACHE */ * FROM `Filter` ORDER BY filterId", "UNLOCK TABLES"):
+        same(asked.ask(sql), native.ask(sql))
+    assert asked.ask("LOCK TABLES Filter READ").error[0] == asked.ask("UNLOCK TABLES Filter").error[0] == 4003
+
+
+@pytest.mark.parametrize("wanted", [b"Filter\0", b"Object\0%ra%", b"Nothing there\0"])
+def test_columns_of_a_table_are_listed(asked: WireClient, native: WireClient, wanted: bytes) -> None:
+    """By the command that the mariadb client completes names with."""
+    found: list[list[bytes]] = []
+    for client in (asked, native):
+        packets = BinaryClient(client.raw)
+        packets.command(Command.FIELD_LIST, wanted)
+        found.append([packets.payload()])
+        while not is_eof(found[-1][-1]) and not is_error(found[-1][-1]):
+            found[-1].append(packets.payload())
+    assert found[0] == found[1]
+    assert asked.ask("SELECT 1").rows == [(b"1",)]
+
+
+def test_a_client_that_compresses_though_nobody_has_offered_it_is_answered(door: OpenDoor) -> None:
+    """As mysql-connector-python in pure Python does; the door waited for the rest of a packet for ever."""
+    login = bytearray(LOGIN)
+    login[0] |= Capability.COMPRESS
+    content = framed(bytes([Command.QUERY]) + b"SELECT COUNT(*) FROM trouble.Object", 0)
+    inside = zlib.compress(content)
+    header = len(inside).to_bytes(3, "little") + b"\0" + len(content).to_bytes(3, "little")
+    with socket.create_connection((door.host, door.port), 60) as client, client.makefile("rb") as file:
+        file.read(int.from_bytes(file.read(4)[:3], "little"))
+        client.sendall(framed(bytes(login), 1))
+        assert file.read(11)[4:] == ok()
+        client.sendall(header + inside)
+        length, sequence, whole = struct.unpack("<HxBHx", file.read(7))
+        payloads = [payload for _, payload in payloads_of(file.read(length))]
+        assert (sequence, whole, payloads[3]) == (1, 0, b"\x03155")
 
 
 def test_a_statement_of_several_packets_is_answered(asked: WireClient) -> None:

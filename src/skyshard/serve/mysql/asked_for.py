@@ -40,7 +40,7 @@ class Way(StrEnum):
     KILL = "kill"
     """What another session runs."""
     IGNORE = "ignore"
-    """Qserv's own switches."""
+    """Qserv's own switches, and what would end locks."""
     REFUSE = "refuse"
 
 
@@ -76,6 +76,7 @@ _DELETE = re.compile(r"CALL\s+qserv_result_delete\s*\(\s*(\d+)\s*\)\s*;?\s*$", r
 _CANCEL = re.compile(r"CANCEL\s+(\d+)\s*;?\s*$", re.I)
 _KILL = re.compile(r"KILL\s+(?:HARD\s+|SOFT\s+)?(?:(CONNECTION|QUERY)\s+)?(\d+)\s*;?\s*$", re.I)
 _VERSIONED = re.compile(r"/\*M?!\d*+((?:[^*]|\*(?!/))*+)(?:\*/|\Z)", re.DOTALL)
+_UNLOCK = re.compile(r"UNLOCK\s+TABLES?\s*;?\s*$", re.I)
 _SWITCH = re.compile(r"SET\s+GLOBAL\s+QSERV_", re.I)
 _LIMITED = re.compile(r"SET\s+STATEMENT\s+max_statement_time\s*=\s*(\d+(?:\.\d*)?|\.\d+)\s+FOR\s+", re.I)
 _NOT_SET = re.compile(r"\b(?:PASSWORD|ROLE)\b", re.I)
@@ -188,6 +189,11 @@ def _call(words: str, _: str) -> AskedFor:
     return AskedFor(Way.DELETE_RESULT, int(found.group(1))) if found else AskedFor(Way.REFUSE, text="CALL")
 
 
+def _unlock(words: str, _: str) -> AskedFor:
+    """Nothing is ever locked."""
+    return AskedFor(Way.IGNORE) if _UNLOCK.match(words) else AskedFor(Way.REFUSE, text="UNLOCK")
+
+
 def _cancel(words: str, _: str) -> AskedFor:
     found = _CANCEL.match(words)
     return AskedFor(Way.CANCEL, int(found.group(1))) if found else AskedFor(Way.REFUSE, text="CANCEL")
@@ -207,7 +213,7 @@ def _named(words: str, text: str) -> AskedFor:
 _STARTS = {
     "DESC": _described, "DESCRIBE": _described, "EXPLAIN": _described, "SHOW": _show, "SET": _set, "SUBMIT": _submit,
     "CALL": _call, "CANCEL": _cancel, "KILL": _kill, "PREPARE": _named, "EXECUTE": _named, "DEALLOCATE": _named,
-    "DROP": _named,
+    "DROP": _named, "UNLOCK": _unlock,
 }  # fmt: skip
 
 

@@ -87,6 +87,13 @@ class Describer:
             async for payload in session.answer(Command.QUERY):
                 yield payload
 
+    async def fields(self, command: bytes, state: SessionState) -> AsyncIterator[bytes]:
+        """The packets that answer a command for the columns of a table."""
+        async with self._following(state) as session:
+            await session.command(command)
+            async for payload in session.answer(Command.FIELD_LIST):
+                yield payload
+
     @asynccontextmanager
     async def _following(self, state: SessionState) -> AsyncIterator[ServerSession]:
         """A session that has the client's database and character sets; one that an error came out of is given up."""

@@ -18,7 +18,7 @@ from skyshard.serve.admission import Admission
 from skyshard.serve.back_off import TooManyTries
 from skyshard.serve.mysql import errors
 from skyshard.serve.mysql.hello import Hello, Login, asks_clear_password, is_ssl_request, masked_hello
-from skyshard.serve.mysql.packets import HEADER, error, framed, is_error
+from skyshard.serve.mysql.packets import HEADER, Capability, error, framed, is_error
 from skyshard.serve.mysql.server_session import ServerSession
 from skyshard.serve.mysql.wire import STREAM_BYTES, Watched, Wire, connect_socket
 
@@ -66,6 +66,8 @@ class Entrance:
             server.wire.abort()
             raise
         client.allow(MOST_BYTES)
+        if login.capabilities & Capability.COMPRESS:  # mysql-connector-python does, whatever was offered
+            client.compress()
         return client, server, who, hello.thread
 
     async def _log_in(self, client: Wire, server: ServerSession, login: Login, account: str) -> None:

@@ -168,6 +168,8 @@ class Session:
             await self._prepare(payload)
         elif code in OF_STATEMENTS and (number := self._prepared.number_in(payload)) is not None:
             await self._of_prepared(number, payload)
+        elif code == Command.FIELD_LIST:
+            await self._fields(payload)
         elif code in _RELAYED:
             if code == Command.RESET_CONNECTION:
                 self._prepared.forget_all()
@@ -318,6 +320,15 @@ class Session:
         asked = f"SET STATEMENT sql_select_limit = {state.limit} FOR {without_leading(text)}"
         async for answer in self._describer.pass_on(asked.encode(), replace(state, charset="utf8mb4")):
             await self._client.send(answer)
+
+    async def _fields(self, payload: bytes) -> None:
+        """The columns of a table, which a client's own session may not read."""
+        await self._behind.renew()
+        try:
+            async for answer in self._describer.fields(payload, await self._present_state()):
+                await self._client.send(answer)
+        except SkyshardError as problem:
+            await self._send_error(problem)
 
     async def _kill(self, asked: AskedFor) -> None:
         if await self._behind.kill(self.who, asked.number, asked.is_query):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from skyshard.serve.mysql.compressed import UnpackingReader, in_packets
 from skyshard.serve.mysql.packets import AUTOCOMMIT, HEADER, MOST, framed, packets_in
 from skyshard.serve.slow_reader import SlowReader
 
@@ -50,7 +51,10 @@ class Wire:
         most_bytes: int = MOST_BYTES,
         ended: asyncio.Future[None] | None = None,
     ) -> None:
-        self._reader, self._writer = reader, writer
+        self._reader: asyncio.StreamReader | UnpackingReader = reader
+        self._writer = writer
+        self._packed: UnpackingReader | None = None
+        self._packed_sequence = 0
         self.ended = ended or asyncio.get_running_loop().create_future()
         self._most_bytes = most_bytes
         self.sequence = 0
@@ -68,6 +72,11 @@ class Wire:
     def wait_for_reader(self, seconds: float) -> None:
         """From here on end a connection whose other end takes nothing for so long."""
         self._slow.seconds = seconds
+
+    def compress(self) -> None:
+        """From here on both ends speak the compressed protocol."""
+        assert isinstance(self._reader, asyncio.StreamReader)
+        self._reader = self._packed = UnpackingReader(self._reader)
 
     def allow(self, most_bytes: int) -> None:
         """Take payloads of so many bytes from here on."""
@@ -102,6 +111,7 @@ class Wire:
     def begin_answer(self) -> None:
         """What is written from here on answers the packet that was read last."""
         self.sequence, self.is_answered = self.last_read + 1 & 0xFF, False
+        self._packed_sequence = self._packed.sequence + 1 if self._packed is not None else 0
 
     async def send_last(self, payload: bytes) -> None:
         """As :meth:`send`, of the last payload of an answer."""
@@ -135,7 +145,10 @@ class Wire:
         """Write all that was put, in one piece, so that the other end is woken once; OSError when it has gone."""
         unsent, self._unsent = self._unsent, []
         if unsent:
-            self._writer.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
+            data = unsent[0] if len(unsent) == 1 else b"".join(unsent)
+            if self._packed is not None:
+                data, self._packed_sequence = in_packets(data, self._packed_sequence)
+            self._writer.write(data)
         if not self._writer.transport.get_write_buffer_size():
             await self._writer.drain()
             return
