@@ -7,6 +7,7 @@ Rules: times are written as DALI has them (with a T); a NULL is an empty cell in
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -205,6 +206,8 @@ FORMATS = (
 """The first one is what is given where nothing is asked for."""
 _MORE = {MIME: 0, "application/xml": 1, "text/xml": 1, "text/csv": 2}
 """Further MIME types → the places of their formats."""
+_SAYS_NOTHING = re.compile(r";(?:charset=(?:utf-8|us-ascii)|(?<=text/tab-separated-values;)header=present)")
+"""Parameters of a MIME type that are so anyway."""
 
 
 def format_of(asked: str) -> Format:
@@ -216,8 +219,8 @@ def format_of(asked: str) -> Format:
     >>> format_of("Application/X-VOTable+XML; serialization=TableData").aliases, format_of("").aliases
     (('votable/td',), ('votable/b2', 'votable'))
     """
-    wanted = "".join(asked.lower().split())
-    if not wanted:
+    wanted = _SAYS_NOTHING.sub("", "".join(asked.lower().split()).replace('"', ""))
+    if wanted in ("", "*/*"):
         return FORMATS[0]
     for one in FORMATS:
         if wanted in (name.lower() for name in one.names):

@@ -46,3 +46,19 @@ def test_formats_go_by_many_names() -> None:
     assert [format_of(name).aliases[0] for name in names] == ["votable/b2", "csv", "csv", "votable/td", "parquet"]
     with pytest.raises(UserError, match="votable/b2, votable/td, csv, tsv, parquet"):
         format_of("fits")
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        ('application/x-votable+xml; serialization="TABLEDATA"', "votable/td"), ("text/csv; charset=UTF-8", "csv"),
+        ("text/csv;header=present;charset=utf-8", "csv"), ("text/tab-separated-values; header=present", "tsv"),
+        ("*/*", "votable/b2"), ("text/xml;charset=utf-8", "votable/td"),
+    ],
+)  # fmt: skip
+def test_parameters_of_mime_types_are_read(asked: str, given: str) -> None:
+    """In quotes, too; those that say what is so anyway are passed over, others refused."""
+    assert format_of(asked).aliases[0] == given
+    for wrong in ("text/csv;header=absent", "text/csv;charset=utf-16", "text/csv;header=present;x=1"):
+        with pytest.raises(UserError, match="there is no format"):
+            format_of(wrong)
