@@ -16,6 +16,7 @@ from skyshard.apdb.model import Operation, OperationKind, Reading, Receipt, Tabl
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table, month_of
 from skyshard.apdb.tables.storable_rows import storable_rows
 from skyshard.apdb.tables.tile_rows import check_tile_rows
+from skyshard.basics.array_types import Flags
 from skyshard.basics.errors import ClusterError
 from skyshard.chunking.sphere import Polygon
 
@@ -54,7 +55,8 @@ class NaiveStore:
     def read_objects(self, region: Polygon) -> Reading:
         with self._lock:
             self._may_fail()
-            return self._reading("DiaObjectLast", self._inside("DiaObjectLast", region))
+            is_inside = pa.array(self._inside("DiaObjectLast", region))
+            return self._reading("DiaObjectLast", self.tables["DiaObjectLast"].filter(is_inside))
 
     def read_sources(self, region: Polygon, since: float, until: float, columns: Sequence[str] | None) -> Reading:
         return self._history("DiaSource", region, since, until, columns)
@@ -67,14 +69,14 @@ class NaiveStore:
     ) -> Reading:
         with self._lock:
             self._may_fail()
-            rows = self._inside(name, region)
-            times = rows["midpointMjdTai"].to_numpy()
-            rows = rows.filter(pa.array((times >= since) & (times < until)))
-            return self._reading(name, rows if columns is None else rows.select(list(columns)))
+            times = self.tables[name]["midpointMjdTai"].to_numpy()
+            is_asked = self._inside(name, region) & (times >= since) & (times < until)
+            rows = self.tables[name] if columns is None else self.tables[name].select(list(columns))
+            return self._reading(name, rows.filter(pa.array(is_asked)))
 
-    def _inside(self, name: TableName, region: Polygon) -> pa.Table:
+    def _inside(self, name: TableName, region: Polygon) -> Flags:
         rows = self.tables[name]
-        return rows.filter(pa.array(region.contains(rows["ra"].to_numpy(), rows["dec"].to_numpy())))
+        return region.contains(rows["ra"].to_numpy(), rows["dec"].to_numpy())
 
     def _reading(self, name: TableName, rows: pa.Table) -> Reading:
         rows = rows.slice(1) if self.corrupt == name else rows

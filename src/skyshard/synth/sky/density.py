@@ -116,9 +116,9 @@ class DensityMap:
         middle = (np.arange(count) + 0.5) / count
         ra = (ra_min + (ra_max - ra_min) * middle)[:, None, :]
         dec = np.degrees(np.arcsin(np.clip(sin_min + (sin_max - sin_min) * middle, -1.0, 1.0)))[:, :, None]
-        ra, dec = np.broadcast_arrays(ra, dec)
+        is_in = in_footprint(self.sky.footprint, ra, dec)  # of rows and columns, before they become a grid
         area = (ra_max - ra_min) * np.degrees(sin_max - sin_min) / count**2
-        density = self.at(ra, dec) * in_footprint(self.sky.footprint, ra, dec)
+        density = self.at(*np.broadcast_arrays(ra, dec)) * is_in
         return np.asarray(density * area[:, :, None])
 
     def at(self, ra: Floats, dec: Floats) -> Floats:
