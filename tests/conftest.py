@@ -46,21 +46,20 @@ FILES = IN_MEMORY if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > 
 """Where clusters and temporary folders are: who makes a table waits for the disk twice, and tests make thousands."""
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(FILES))
 LONG_FILES = (
-    "test_soak", "test_documented", "test_ingest_hosts", "test_obscore", "test_obscore_kills",
-    "test_obscore_shapes", "test_visit_kills",
-    "test_apdb_publish", "test_apdb_meanwhile", "test_moves", "test_exactly_once",
-    "test_running_hosts", "test_replace", "test_database_life", "test_faults", "test_lost_rows", "test_operating",
-    "test_nodes", "test_synth_ingest", "test_replicas", "test_compaction", "test_cluster_upgrade", "test_lost_czar",
-    "test_row_policies", "test_bench", "test_experiment", "test_ending", "test_projection", "test_keys", "test_engines",
-    "test_text", "test_moves_meanwhile", "test_queries_over_hosts", "test_cluster", "test_ingest", "test_runtime",
-    "test_bench_stop", "test_charsets", "test_server_settings", "test_agreement", "test_docs_site", "test_story",
-    "test_column_faults", "test_column_scans", "test_column_history",
-    "test_visits", "test_visit_stores", "test_visit_experiment",
-    "test_mutable", "test_apdb_upkeep", "test_apdb_end_to_end", "test_only_homes", "test_bounded_ddl",
-    "test_oracle", "test_full_disk", "test_apart", "test_strays", "test_transactions", "test_diff",
-    "test_synth_plan", "test_felis_rows", "test_generate", "test_report", "test_schema_names", "test_run_trial",
-    "test_driver_processes", "test_metadata_folder", "test_effects", "test_completion", "test_text_fields",
-    "test_chunker", "test_trend", "test_losses", "test_mapping_source",
+    "test_documented", "test_ingest_hosts", "test_soak", "test_faults_over_hosts", "test_running_hosts", "test_faults",
+    "test_experiment", "test_obscore", "test_moves", "test_operating", "test_serve", "test_obscore_kills",
+    "test_obscore_shapes", "test_visit_kills", "test_mysql_door", "test_apdb_publish", "test_apdb_meanwhile",
+    "test_exactly_once", "test_replace", "test_database_life", "test_lost_rows", "test_nodes", "test_synth_ingest",
+    "test_replicas", "test_compaction", "test_cluster_upgrade", "test_lost_czar", "test_row_policies", "test_bench",
+    "test_ending", "test_projection", "test_keys", "test_engines", "test_text", "test_moves_meanwhile",
+    "test_queries_over_hosts", "test_cluster", "test_ingest", "test_runtime", "test_bench_stop", "test_charsets",
+    "test_server_settings", "test_agreement", "test_docs_site", "test_story", "test_column_faults", "test_column_scans",
+    "test_column_history", "test_visits", "test_visit_stores", "test_visit_experiment", "test_mutable",
+    "test_apdb_upkeep", "test_apdb_end_to_end", "test_only_homes", "test_bounded_ddl", "test_oracle", "test_full_disk",
+    "test_apart", "test_strays", "test_transactions", "test_diff", "test_synth_plan", "test_felis_rows",
+    "test_generate", "test_report", "test_schema_names", "test_run_trial", "test_driver_processes",
+    "test_metadata_folder", "test_effects", "test_completion", "test_text_fields", "test_chunker", "test_trend",
+    "test_losses", "test_mapping_source",
 )  # fmt: skip
 """Files that take longest come first, of unit tests and of integration tests; a wrong order only costs time."""
 settings.register_profile("skyshard", deadline=None, max_examples=drawn(25))
