@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from tests.support import life_driver
 from tests.support.depth import how_many
 from tests.support.visit_release import detectors_table, patches_table, write_release
-from tests.support.warm_processes import warm_exit_code
+from tests.support.warm_processes import WarmProcess, warm_exit_code
 
 from skyshard.basics.errors import UserError
 from skyshard.cluster.private_cluster import PrivateCluster
@@ -42,12 +41,11 @@ def images(testbed: Testbed, database: str) -> list[str]:
     return sorted(map(" ".join, zip(found[0].to_pylist(), found[1].to_pylist(), strict=True)))
 
 
-def instants(testbed: Testbed, database: str) -> list[int]:
+def instants(testbed: Testbed, database: str, said: Path) -> list[int]:
     """Some of the instants of an undisturbed run, from first to last."""
-    command = [sys.executable, "-m", "tests.support.life_driver", str(testbed.cluster.folder), "0", "obscore"]
-    root = Path(__file__).parents[2]
-    ended = subprocess.run([*command, "two", database], cwd=root, capture_output=True, text=True, check=True)
-    count = int(ended.stdout.split()[-1])
+    words = (str(testbed.cluster.folder), "0", "obscore", "two", database)
+    assert WarmProcess(said, os.environ, life_driver.main, *words).wait() == 0, said.read_text()
+    count = int(said.read_text().split()[-1])
     assert count > 20
     last = count - 5  # how often a beat comes in between differs a little
     return sorted({1 + number * (last - 1) // (ROUNDS - 1) for number in range(ROUNDS)})
@@ -66,13 +64,13 @@ def require_clean(testbed: Testbed, database: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize("is_replaced", [False, True], ids=["first", "replaced"])
-def test_killed_run_is_gone_on_with(sky: Testbed, is_replaced: bool) -> None:
+def test_killed_run_is_gone_on_with(sky: Testbed, is_replaced: bool, tmp_path: Path) -> None:
     """At any instant: while rows are written or ingested, while names change, while what was before goes."""
     sky.obscore("one", into="ivoa", grace_s=0)
     before = images(sky, "ivoa") if is_replaced else []
     if not is_replaced:
         sky.drop("ivoa")
-    places = instants(sky, "ivoa")
+    places = instants(sky, "ivoa", tmp_path / "said")
     after = images(sky, "ivoa")
     assert len(set(after)) == len(after) == 3 * 72 + 2 * 2 * 24
     seen = set()
@@ -93,9 +91,9 @@ def test_killed_run_is_gone_on_with(sky: Testbed, is_replaced: bool) -> None:
     sky.drop("ivoa")
 
 
-def test_other_rows_take_the_place_of_what_a_killed_run_left(sky: Testbed) -> None:
+def test_other_rows_take_the_place_of_what_a_killed_run_left(sky: Testbed, tmp_path: Path) -> None:
     """A run of one release is killed in the middle of its ingest; the next is of another."""
-    place = instants(sky, "ivoa")[ROUNDS // 2]
+    place = instants(sky, "ivoa", tmp_path / "said")[ROUNDS // 2]
     two = images(sky, "ivoa")
     sky.drop("ivoa")
     code = warm_exit_code(life_driver.main, str(sky.cluster.folder), str(place), "obscore", "two", "ivoa")

@@ -87,8 +87,10 @@ def warm_exit_code(work: Callable[..., object], *arguments: object, timeout_s: f
 class WarmProcess:
     """A function of a module at work in a process of its own, which may be killed; as ``subprocess.Popen`` has it."""
 
-    def __init__(self, log: Path, environment: Mapping[str, str], work: Callable[..., int], *arguments: object) -> None:
-        """What it returns is its exit code; what it prints goes to ``log``."""
+    def __init__(
+        self, log: Path, environment: Mapping[str, str], work: Callable[..., int | None], *arguments: object
+    ) -> None:
+        """What it returns is its exit code, 0 for None; what it prints goes to ``log``."""
         given = (log, dict(environment), work, arguments)
         self._process = _forking().Process(target=_logged, args=given, daemon=True)
         with _COLLECTING:
@@ -137,7 +139,9 @@ def _forking() -> multiprocessing.context.ForkServerContext:
     return context
 
 
-def _logged(log: Path, environment: dict[str, str], work: Callable[..., int], arguments: tuple[object, ...]) -> None:
+def _logged(
+    log: Path, environment: dict[str, str], work: Callable[..., int | None], arguments: tuple[object, ...]
+) -> None:
     _print_to({1: log, 2: log})
     os.environ.clear()
     os.environ.update(environment)
