@@ -6,6 +6,7 @@ Rules: deleted rows are left out; texts come back as the server prints them (CHA
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Bytes, RowIndexes
-from skyshard.rowimage.arrays import bitmap_buffer, from_big_endian
+from skyshard.rowimage.arrays import from_big_endian
 from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.rowimage.pack import block_rows
 from skyshard.rowimage.record import RecordLayout, Records, RecordSlot, bytes_at
 
 _LIVE = np.uint8(1)
 _BLOCK_RECORDS_BYTES = 32 << 20
+_BITS = np.left_shift(1, np.arange(8, dtype=np.uint8), dtype=np.uint8)[:, np.newaxis]
+_RUN_BYTES = 1 << 20
+"""Of columns that share their memory."""
 _GATHERED_BYTES, _FEWEST_GATHERED = 1 << 20, 1024
 """Records whose columns are gathered at a time: few enough that each is still in the cache for the next column."""
 
@@ -47,9 +51,10 @@ def unpack_columns(
 ) -> list[pa.Array]:
     """Some columns of records that are all live: of all of them, or of those that ``order`` names, as it does."""
     keep_freed_memory()
-    cells, nulls = _gather(live, layout, slots, order)
-    rows = len(live) if order is None else len(order)
-    return [_array(slot, cell, nulls, rows) for slot, cell in zip(slots, cells, strict=True)]
+    runs = _runs(slots, len(live) if order is None else len(order))
+    cells, nulls = _gather(live, layout, runs, order)
+    bits = _NullBits(nulls)
+    return [array for run, cell in zip(runs, cells, strict=True) for array in _arrays(run, cell, bits)]
 
 
 def unpack_blocks(
@@ -83,26 +88,61 @@ def live_records(records: Records, layout: RecordLayout) -> Records:
     return live
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Neighbouring columns of one type, which are taken out of the records together."""
+
+    slots: Sequence[RecordSlot]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        first = self.slots[0]
+        return first.plain if first.plain is not None else np.dtype(f"V{first.width}")
+
+    def target(self, records: Records) -> NDArray[Any]:
+        """The bytes of its columns in all records, a row of the matrix each, as a strided view."""
+        kind = self.dtype
+        shape, strides = (len(self.slots), len(records)), (kind.itemsize, *records.strides)
+        return np.ndarray(shape, kind, records, self.slots[0].offset, strides)
+
+
+def _runs(slots: Sequence[RecordSlot], rows: int) -> list[_Run]:
+    """The columns in their order; of many rows few at a time, so that no array keeps much more than its own memory."""
+    runs: list[list[RecordSlot]] = []
+    for slot in slots:
+        if runs and len(runs[-1]) * rows * slot.width < _RUN_BYTES and _follows(runs[-1][-1], slot):
+            runs[-1].append(slot)
+        else:
+            runs.append([slot])
+    return [_Run(run) for run in runs]
+
+
+def _follows(before: RecordSlot, slot: RecordSlot) -> bool:
+    """Whether a column of the same type is right behind another one."""
+    if before.plain is None or slot.plain is None:  # NumPy takes None for the type of doubles
+        return False
+    return slot.offset == before.offset + before.width and slot.plain == before.plain
+
+
 def _gather(
-    records: Records, layout: RecordLayout, slots: Sequence[RecordSlot], order: RowIndexes | None
-) -> tuple[list[NDArray[Any]], list[Bytes]]:
-    """Each column's stored bytes, and each byte of NULL bits, contiguous; in blocks of rows that stay in the cache."""
+    records: Records, layout: RecordLayout, runs: Sequence[_Run], order: RowIndexes | None
+) -> tuple[list[NDArray[Any]], Bytes]:
+    """The stored bytes of each run, a contiguous row a column, and of the NULL bits, a row a byte; in blocks of rows
+    that stay in the cache."""
     rows, raw = len(records) if order is None else len(order), records.view(f"V{layout.length}")
-    held = [slot for slot in slots if slot.width]
-    cells = {slot.name: np.empty(rows, slot.target(records[:0]).dtype) for slot in held}
-    nulls = [np.empty(rows, np.uint8) for _ in range(layout.null_bytes)]
+    cells = [np.empty((len(run.slots), rows), run.dtype) for run in runs]
+    nulls = np.empty((layout.null_bytes, rows), np.uint8)
     step = min(block_rows(layout), max(_GATHERED_BYTES // layout.length, _FEWEST_GATHERED))
     taken = np.empty(0 if order is None else min(step, rows), raw.dtype)
     for start in range(0, rows, step):
         part = slice(start, min(start + step, rows))
         some = raw[part] if order is None else _taken(raw, order[part], taken)
         some = some.view(layout.dtype)
-        for slot in held:
-            cells[slot.name][part] = slot.target(some)
-        for index, null in enumerate(nulls):
-            null[part] = bytes_at(some, index)
-    nothing = np.empty(0, np.uint8)
-    return [cells.get(slot.name, nothing) for slot in slots], nulls
+        for run, cell in zip(runs, cells, strict=True):
+            if cell.itemsize:
+                cell[:, part] = run.target(some)
+        nulls[:, part] = np.ndarray((layout.null_bytes, len(some)), np.uint8, some, 0, (1, *some.strides))
+    return cells, nulls
 
 
 def _taken(raw: NDArray[Any], order: RowIndexes, room: NDArray[Any]) -> NDArray[Any]:
@@ -112,29 +152,65 @@ def _taken(raw: NDArray[Any], order: RowIndexes, room: NDArray[Any]) -> NDArray[
     return made
 
 
-def _array(slot: RecordSlot, cells: NDArray[Any], nulls: list[Bytes], rows: int) -> pa.Array:
-    valid = _validity(slot, nulls)
-    if slot.plain is not None:
-        return pa.Array.from_buffers(slot.arrow, rows, [bitmap_buffer(valid), pa.py_buffer(cells)])
-    matrix = cells.view(np.uint8).reshape(rows, slot.width)
+def _arrays(run: _Run, cells: NDArray[Any], nulls: _NullBits) -> Iterator[pa.Array]:
+    rows = cells.shape[1]
+    if run.slots[0].plain is None:
+        yield _decoded(run.slots[0], cells[0], nulls)
+        return
+    buffer, size = pa.py_buffer(cells), rows * cells.itemsize
+    for place, slot in enumerate(run.slots):
+        yield pa.Array.from_buffers(slot.arrow, rows, [nulls.bitmap(slot), buffer.slice(place * size, size)])
+
+
+def _decoded(slot: RecordSlot, cells: NDArray[Any], nulls: _NullBits) -> pa.Array:
+    rows, valid = len(cells), nulls.valid(slot)
+    matrix = (cells.view(np.uint8) if slot.width else np.empty(0, np.uint8)).reshape(rows, slot.width)
     if slot.bit is not None:
-        return slot.bit.array(_bit_values(slot, matrix, nulls), valid)
+        return slot.bit.array(_bit_values(slot, matrix, nulls.bytes), valid)
     assert slot.codec is not None
     return slot.codec.decode(matrix, valid)
 
 
-def _validity(slot: RecordSlot, nulls: list[Bytes]) -> Bytes | None:
-    """One byte a row, 1 = a value; None when the column has no NULL."""
-    if not slot.is_nullable:
-        return None
-    is_null = nulls[slot.null_bit >> 3] & np.uint8(1 << (slot.null_bit & 7))
-    if not is_null.any():
-        return None
-    valid: Bytes = (is_null == 0).view(np.uint8)
-    return valid
+class _NullBits:
+    """The NULL bits of records, a row of ``bytes`` each byte of them; eight columns are looked at together."""
+
+    def __init__(self, nulls: Bytes) -> None:
+        self.bytes = nulls
+        used = np.bitwise_or.reduce(nulls, axis=1) if nulls.shape[1] else np.empty(0, np.uint8)
+        self._used = int.from_bytes(used.tobytes(), "little")
+        """The bits that are set in some record."""
+        self._valid: dict[int, Bytes] = {}
+        self._bitmaps: dict[int, tuple[pa.Buffer, int]] = {}
+
+    def valid(self, slot: RecordSlot) -> Bytes | None:
+        """One byte a row, 1 = a value; None when the column has no NULL."""
+        if not self._has_null(slot):
+            return None
+        valid: Bytes = self._valid_of_byte(slot.null_bit >> 3)[slot.null_bit & 7]
+        return valid
+
+    def bitmap(self, slot: RecordSlot) -> pa.Buffer | None:
+        """The column's validity as Arrow has it."""
+        if not self._has_null(slot):
+            return None
+        index = slot.null_bit >> 3
+        if index not in self._bitmaps:
+            packed = np.packbits(self._valid_of_byte(index), axis=1, bitorder="little")
+            self._bitmaps[index] = pa.py_buffer(packed), packed.shape[1]
+        buffer, size = self._bitmaps[index]
+        return buffer.slice((slot.null_bit & 7) * size, size)
+
+    def _has_null(self, slot: RecordSlot) -> bool:
+        return slot.is_nullable and bool(self._used >> slot.null_bit & 1)
+
+    def _valid_of_byte(self, index: int) -> Bytes:
+        """Of the eight columns whose bits are in one byte, a row each."""
+        if index not in self._valid:
+            self._valid[index] = ((self.bytes[index] & _BITS) == 0).view(np.uint8)
+        return self._valid[index]
 
 
-def _bit_values(slot: RecordSlot, matrix: Bytes, nulls: list[Bytes]) -> NDArray[np.uint64]:
+def _bit_values(slot: RecordSlot, matrix: Bytes, nulls: Bytes) -> NDArray[np.uint64]:
     assert slot.bit is not None
     values = from_big_endian(matrix)
     for place in range(slot.bit.uneven):

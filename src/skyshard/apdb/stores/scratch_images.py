@@ -65,10 +65,11 @@ class ScratchImages:
 
     def _made(self, schema: pa.Schema) -> _Scratch:
         bare = f"rows-{host_id()}-{os.getpid()}-{next(_NUMBERS)}"
-        table = Table("rows", tuple(_column(field) for field in schema))
+        # columns of one type side by side: they are decoded together
+        table = Table("rows", tuple(_column(schema.field(place)) for place in _by_type(schema)))
         name = f"{quote_name(SCRATCH_DATABASE)}.{quote_name(bare)}"
         self._connection.execute(create_table(table, bare).replace(quote_name(bare), name, 1))
-        scratch = _Scratch(name, self._data.data_file(SCRATCH_DATABASE, bare), RecordLayout.of(table))
+        scratch = _Scratch(name, schema, self._data.data_file(SCRATCH_DATABASE, bare), RecordLayout.of(table))
         self._tables[tuple(schema.names)] = scratch
         return scratch
 
@@ -76,9 +77,12 @@ class ScratchImages:
 class _Scratch:
     """One table of fixed records, and how much of its file has been read."""
 
-    def __init__(self, name: str, file: Path, layout: RecordLayout) -> None:
+    def __init__(self, name: str, schema: pa.Schema, file: Path, layout: RecordLayout) -> None:
         self.name = name
         self.layout = layout
+        self._insert = f"INSERT INTO {name} ({', '.join(map(quote_name, schema.names))})"
+        self._places = np.argsort(_by_type(schema)).tolist()
+        """Of the columns of an answer in a record."""
         self._file = file
         self._end: int | None = 0
         """None after an error: nobody knows what the server has written."""
@@ -88,7 +92,7 @@ class _Scratch:
             connection.execute(f"TRUNCATE TABLE {self.name}")
             self._end = 0
         end, self._end = self._end, None
-        count = connection.execute(f"INSERT INTO {self.name} {sql}")
+        count = connection.execute(f"{self._insert} {sql}")
         self._end = end + count * self.layout.length
         return count
 
@@ -100,7 +104,14 @@ class _Scratch:
         if len(content) != size:
             raise ClusterError(f"'{self._file}' ends too early: {len(content)} of {size} bytes", retryable=True)
         arrays = unpack_columns(as_records(content, self.layout), self.layout, self.layout.slots)
-        return pa.table([_as(array, field.type) for array, field in zip(arrays, schema, strict=True)], schema=schema)
+        columns = [_as(arrays[place], kind) for place, kind in zip(self._places, schema.types, strict=True)]
+        return pa.Table.from_batches([pa.RecordBatch.from_arrays(columns, schema=schema)])
+
+
+def _by_type(schema: pa.Schema) -> list[int]:
+    """Places of the columns, those of one type after the other."""
+    kinds = list(map(str, schema.types))
+    return sorted(range(len(kinds)), key=kinds.__getitem__)
 
 
 def _column(field: pa.Field) -> Column:
