@@ -1,83 +1,100 @@
-"""Arrow columns as the values of an INSERT, a type at a time: a twentieth of the time that rows take one by one."""
+"""Arrow rows as the values of an INSERT, the columns of a kind in one piece: a third of the time of one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-_LARGEST_SINGLE = float(np.finfo(np.float32).max)
-_PLAIN = r"^[ -&(-\[\]-~]*$"
+NULL = "NULL"
+_NO_INTEGER = -(2**40)
+"""Stands for NULL among numbers of four bytes."""
+_SMALL = {pa.int8(), pa.int16(), pa.int32()}
+_PLAIN = re.compile(r"[ -&(-\[\]-~]*")
 """Texts that stand between quotes as they are: of ASCII, without a quote, a backslash, or what is not printed."""
 
 
-def batch_literals(rows: pa.Table | pa.RecordBatch, most_rows: int) -> Iterator[str]:
-    """What follows VALUES, for so many rows at a time; columns are integers, floating-point numbers and texts.
+class RowLiterals:
+    """Writes rows of one schema: integers, finite floating-point numbers (NaN is NULL) and texts.
 
     >>> batch = pa.record_batch({"n": [1, None], "x": [0.5, 1e99], "t": ["a", "it's α"]})
-    >>> list(batch_literals(batch, 9))
-    ["(1,0.5e0,'a'),(NULL,1e+99,_utf8mb4 X'6974277320ceb1')"]
+    >>> form = RowLiterals(batch.schema)
+    >>> form.columns, list(form.parts(batch, 9))
+    (('x', 'n', 't'), ["(5.0000000000000000e-01,1,'a'),(9.9999999999999997e+98,NULL,_utf8mb4 X'6974277320ceb1')"])
     """
-    for start in range(0, len(rows), most_rows):
-        yield _values(rows.slice(start, most_rows))
+
+    def __init__(self, schema: pa.Schema) -> None:
+        kinds = list(schema.types)
+        self._singles, self._doubles, self._small = (
+            [place for place, kind in enumerate(kinds) if kind in some]
+            for some in ({pa.float32()}, {pa.float64()}, _SMALL)
+        )
+        numbers = [*self._singles, *self._doubles, *self._small]
+        self._others = sorted({*range(len(kinds))} - {*numbers})
+        self.columns = tuple(schema.names[place] for place in (*numbers, *self._others))
+        """Names, in the order in which values are written."""
+
+    def parts(self, rows: pa.Table | pa.RecordBatch, most_rows: int) -> Iterator[str]:
+        """What follows VALUES, for so many rows at a time."""
+        whole = rows if isinstance(rows, pa.RecordBatch) else _one_batch(rows)
+        for start in range(0, len(whole), most_rows):
+            yield self._write(whole if len(whole) <= most_rows else whole.slice(start, most_rows))
+
+    def _write(self, rows: pa.RecordBatch) -> str:
+        found = [
+            _floating(rows, self._singles, "%.9ge0"),  # by which a FLOAT is found again
+            _floating(rows, self._doubles, "%re0"),
+            _small(rows, self._small),
+            *([_quoted(value) for value in rows.column(place).to_pylist()] for place in self._others),
+        ]
+        return f"({'),('.join(map(','.join, zip(*filter(None, found), strict=True)))})"
 
 
-def _values(rows: pa.Table | pa.RecordBatch) -> str:
-    """All columns of one type are written in one piece: a tile has a dozen rows of a hundred columns."""
-    width, height = rows.num_columns, len(rows)
-    columns = [_whole(column) for column in rows.columns]
-    of_type: dict[pa.DataType, list[int]] = {}
-    for number, kind in enumerate(rows.schema.types):
-        of_type.setdefault(kind, []).append(number)
-    pieces = [_literals(pa.concat_arrays([columns[k] for k in some])) for some in of_type.values()]
-    texts = pc.fill_null(pa.concat_arrays(pieces), "NULL")
-    place = np.empty(width, np.int64)
-    place[[number for some in of_type.values() for number in some]] = np.arange(width)
-    by_row = (place * height + np.arange(height)[:, np.newaxis]).ravel()
-    lists = pa.ListArray.from_arrays(
-        np.arange(0, width * height + 1, width, dtype=np.int32), texts.take(pa.array(by_row))
-    )
-    joined = pc.binary_join(lists, ",")
-    return f"({pc.binary_join(pa.ListArray.from_arrays([0, height], joined), '),(')[0].as_py()})"
+def _one_batch(rows: pa.Table) -> pa.RecordBatch:
+    batches = rows.to_batches()
+    if len(batches) > 1:
+        batches = rows.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], rows.schema)
 
 
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    if isinstance(column, pa.Array):
-        return column
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+def _matrix(rows: pa.RecordBatch, places: Sequence[int]) -> Any:
+    return rows.select(places).to_tensor(null_to_nan=True).to_numpy()
 
 
-def _literals(column: pa.Array) -> pa.Array:
-    """The values of a column as texts of SQL; NULL where there is none."""
-    if pa.types.is_string(column.type):
-        return _quoted(column)
-    text = _single(column) if column.type == pa.float32() else pc.cast(column, pa.string())
-    if pa.types.is_floating(column.type):  # without an exponent it would be a decimal number
-        text = pc.if_else(pc.match_substring(text, "e"), text, pc.binary_join_element_wise(text, "e0", ""))
-    return text
+def _floating(rows: pa.RecordBatch, places: Sequence[int], short: str) -> list[str]:
+    """For each row its values of some columns, with an exponent: without it they would be decimal numbers.
+
+    A FLOAT is nearer to its nine digits than to the middle between it and the next one by far more than the double is
+    wrong that a server reads. Where some number has an exponent of its own, all are written as doubles.
+    """
+    if not places:
+        return []
+    values = tuple(_matrix(rows, places).astype(np.float64).ravel().tolist())
+    text: str = _lines(short, len(places), len(rows)) % values
+    if "e-" in text or "e+" in text:
+        text = _lines("%.16e", len(places), len(rows)) % values
+    return text.replace("nane0", NULL).replace("nan", NULL).splitlines()
 
 
-def _single(column: pa.Array) -> pa.Array:
-    """FLOATs in the fewest digits that a server, which reads a double and rounds it, takes for the same; as doubles
-    where there is one for which that does not hold: rounded up, the largest FLOAT is none any more."""
-    text = pc.cast(column, pa.string())
-    read = pc.cast(text, pa.float64())
-    if pc.cast(read, pa.float32(), safe=False).equals(column) and pc.all(_is_single(read), min_count=0).as_py():
-        return text
-    return pc.cast(pc.cast(column, pa.float64()), pa.string())
+def _lines(form: str, width: int, height: int) -> str:
+    return f"{','.join([form] * width)}\n" * height
 
 
-def _is_single(read: pa.Array) -> pa.Array:
-    return pc.less_equal(pc.abs(read), _LARGEST_SINGLE)
+def _small(rows: pa.RecordBatch, places: Sequence[int]) -> list[str]:
+    """For each row its values of some columns of four bytes or less."""
+    if not places:
+        return []
+    numbers = _matrix(rows, places)
+    if numbers.dtype.kind == "f":  # as it is where there is a NULL: then smaller ones are doubles, too
+        numbers = np.nan_to_num(numbers.astype(np.float64), nan=_NO_INTEGER).astype(np.int64)
+    text = str(numbers.tolist()).replace(" ", "").replace(str(_NO_INTEGER), NULL)
+    return text[2:-2].split("],[")
 
 
-def _quoted(column: pa.Array) -> pa.Array:
-    plain = pc.binary_join_element_wise("'", column, "'", "")
-    is_plain = pc.match_substring_regex(column, _PLAIN)
-    if pc.all(is_plain, min_count=0).as_py():
-        return plain
-    words = column.dictionary_encode()
-    coded = pa.array([f"_utf8mb4 X'{word.encode().hex()}'" for word in words.dictionary.to_pylist()], pa.string())
-    return pc.if_else(is_plain, plain, coded.take(words.indices))
+def _quoted(value: int | float | str | None) -> str:
+    if isinstance(value, str):
+        return f"'{value}'" if _PLAIN.fullmatch(value) else f"_utf8mb4 X'{value.encode().hex()}'"
+    return NULL if value is None else str(value)

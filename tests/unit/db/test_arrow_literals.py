@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from skyshard.db.arrow_literals import batch_literals
+from skyshard.db.arrow_literals import RowLiterals
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 LITERAL = r"_utf8mb4 X'(?P<hex>[0-9a-f]*)'|'[^'\\]*'|NULL"
@@ -30,22 +31,25 @@ def test_every_value_arrives_as_it_is(rows: list[tuple[int | None, float | None,
     kinds = (pa.int64(), pa.float64(), pa.string())
     columns = [pa.array([row[i] for row in rows], kind) for i, kind in enumerate(kinds)]
     batch = pa.record_batch(columns, names=["n", "x", "t"])
-    parts = list(batch_literals(batch, most))
+    form = RowLiterals(batch.schema)
+    parts = list(form.parts(batch, most))
     assert len(parts) == math.ceil(len(rows) / most)
-    assert [row for part in parts for row in values_of(part)] == rows
+    found = [dict(zip(form.columns, row, strict=True)) for part in parts for row in values_of(part)]
+    assert found == [dict(zip("nxt", row, strict=True)) for row in rows]
 
 
 @example([(LARGEST, None), (-LARGEST, 0.1)])
 @given(st.lists(st.tuples(*(st.none() | st.floats(width=32, allow_nan=False, allow_infinity=False) for _ in "ab"))))
 def test_floats_of_four_bytes_are_read_back_through_doubles(rows: list[tuple[float | None, float | None]]) -> None:
-    """A server reads a double and rounds it; columns of other types between them stay where they are."""
+    """A server reads a double and rounds it; columns of other types between them keep their values."""
     a, b = (pa.array([row[i] for row in rows], pa.float32()) for i in (0, 1))
     numbers = pa.array(range(len(rows)), pa.int16())
     batch = pa.record_batch([numbers, a, numbers.cast(pa.float64()), b], names=["n", "a", "x", "b"])
-    read = [row for part in batch_literals(batch, 3) for row in values_of(part)]
-    assert [(row[0], row[2]) for row in read] == [(n, n) for n in range(len(rows))]
-    for place, column in ((1, a), (3, b)):
-        doubles = pa.array([row[place] for row in read], pa.float64())
+    form = RowLiterals(batch.schema)
+    read = [dict(zip(form.columns, row, strict=True)) for part in form.parts(batch, 3) for row in values_of(part)]
+    assert [(row["n"], row["x"]) for row in read] == [(n, n) for n in range(len(rows))]
+    for name, column in (("a", a), ("b", b)):
+        doubles = pa.array([row[name] for row in read], pa.float64())
         assert pc.all(pc.less_equal(pc.abs(doubles), LARGEST), min_count=0).as_py()
         assert doubles.cast(pa.float32(), safe=False).equals(column)
 
@@ -67,8 +71,27 @@ def test_chunks_of_a_table_and_columns_of_nothing_but_null_are_taken() -> None:
     """A table of several batches gives the same as one batch."""
     one = pa.table({"n": pa.array([1, 2, None, 4], pa.int64()), "t": pa.array([None] * 4, pa.string())})
     parted = pa.concat_tables([one.slice(0, 1), one.slice(1)])
-    assert (
-        list(batch_literals(parted, 3)) == list(batch_literals(one, 3)) == ["(1,NULL),(2,NULL),(NULL,NULL)", "(4,NULL)"]
-    )
-    assert list(batch_literals(one.slice(0, 0), 3)) == []
-    assert np.float64(next(batch_literals(pa.table({"x": [0.1 + 0.2]}), 1)).strip("()")) == 0.1 + 0.2
+    form = RowLiterals(one.schema)
+    assert list(form.parts(parted, 3)) == list(form.parts(one, 3)) == ["(1,NULL),(2,NULL),(NULL,NULL)", "(4,NULL)"]
+    assert list(form.parts(one.slice(0, 0), 3)) == []
+    assert np.float64(next(written(pa.table({"x": [0.1 + 0.2]}))).strip("()")) == 0.1 + 0.2
+
+
+def test_limits_of_the_types_of_four_bytes_and_less_arrive_beside_null() -> None:
+    """Columns with a NULL and without one, of different types."""
+    small, wide = pa.array([-128, 127, None], pa.int8()), pa.array([-(2**31), 2**31 - 1, 0], pa.int32())
+    assert list(written(pa.table({"a": small, "b": wide}))) == ["(-128,-2147483648),(127,2147483647),(NULL,0)"]
+    assert list(written(pa.table({"a": small}))) == ["(-128),(127),(NULL)"]
+    assert list(written(pa.table({"b": pa.array([-32768, None], pa.int16())}))) == ["(-32768),(NULL)"]
+
+
+def test_plain_numbers_have_an_exponent_once() -> None:
+    """Without one a server takes a number for a decimal one; with two for none."""
+    singles = pa.array([0.1, 16777216.0, None], pa.float32())
+    assert list(written(pa.table({"a": singles}))) == ["(0.100000001e0),(16777216e0),(NULL)"]
+    assert list(written(pa.table({"x": [0.25, None]}))) == ["(0.25e0),(NULL)"]
+    assert list(written(pa.table({"x": [1e-7, 0.5]}))) == ["(9.9999999999999995e-08),(5.0000000000000000e-01)"]
+
+
+def written(rows: pa.Table) -> Iterator[str]:
+    return RowLiterals(rows.schema).parts(rows, 9)

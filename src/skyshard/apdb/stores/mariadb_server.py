@@ -13,19 +13,16 @@ import pyarrow as pa
 from skyshard.apdb.stores.scratch_images import ScratchImages
 from skyshard.apdb.stores.session_transaction import SessionTransaction
 from skyshard.apdb.stores.sql_dialect import TEXT_CHARACTERS, Dialect
-from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Spent
+from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Keep, Spent, kept
 from skyshard.apdb.stores.stored_tables import StoredTable
 from skyshard.basics.errors import SkyshardError
-from skyshard.db.arrow_literals import batch_literals
+from skyshard.db.arrow_literals import RowLiterals
 from skyshard.db.connection import Connection
-from skyshard.db.literals import row_literals
 
 T = TypeVar("T")
 
 WAITED_IN_A_CIRCLE = {1213, 1205}
 DUPLICATE = 1062
-MANY_VALUES = 3_000
-"""From so many on, literals are made by columns: a fixed time, in which other threads go first dozens of times."""
 LITERAL_ROWS = 2_000
 """In one statement."""
 MARIADB = Dialect(
@@ -49,6 +46,8 @@ class MariaDbServer(SessionTransaction):
         self._writer = writer
         self._images = images
         self._reader = reader
+        self._forms: dict[str, tuple[RowLiterals, str]] = {}
+        """How the rows of a table are written, and the list of its columns."""
         # rows are locked, not the gaps between them: tiles put new objects side by side
         writer.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         if reader is not None:
@@ -59,11 +58,12 @@ class MariaDbServer(SessionTransaction):
         changed = self._execute(sql)
         return Spent(changed, len(sql), time.perf_counter() - begun, 0.0)
 
-    def fetch(self, sql: str, schema: pa.Schema) -> tuple[pa.Table, Spent]:
+    def fetch(self, sql: str, schema: pa.Schema, keep: Keep | None = None) -> tuple[pa.Table, Spent]:
         """In a transaction, and where files cannot be read, by the text protocol."""
         if self._images is not None and not self._in_transaction:
-            return self._images.fetch(sql, schema)
-        return self.fetch_text(sql, schema)
+            return self._images.fetch(sql, schema, keep)
+        rows, spent = self.fetch_text(sql, schema)
+        return kept(rows, keep), spent
 
     def fetch_text(self, sql: str, schema: pa.Schema) -> tuple[pa.Table, Spent]:
         """For few values: quicker than packed records then."""
@@ -77,16 +77,15 @@ class MariaDbServer(SessionTransaction):
 
     def insert(self, table: StoredTable, rows: pa.Table, verb: str, tail: str = "") -> Spent:
         begun = time.perf_counter()
-        head = f"{verb} {self.dialect.named(table.name)} ({self.dialect.listed(rows.column_names)}) VALUES "
-        parts = list(batch_literals(rows, LITERAL_ROWS)) if rows.num_rows * rows.num_columns >= MANY_VALUES else []
-        args: list[object] = []
-        if not parts:
-            columns = rows.combine_chunks().to_batches()[0].columns
-            values, args = row_literals(list(zip(*(column.to_pylist() for column in columns), strict=True)))
-            parts = [values]
+        if table.name not in self._forms:
+            form = RowLiterals(table.schema)
+            self._forms[table.name] = form, self.dialect.listed(form.columns)
+        form, listed = self._forms[table.name]
+        head = f"{verb} {self.dialect.named(table.name)} ({listed}) VALUES "
+        parts = list(form.parts(rows, LITERAL_ROWS))
         sent = time.perf_counter()
         for part in parts:
-            self._execute(f"{head}{part} {tail}", args)
+            self._execute(f"{head}{part} {tail}")
         size = sum(map(len, parts)) + len(head)
         return Spent(rows.num_rows, size, time.perf_counter() - sent, sent - begun)
 
@@ -98,8 +97,8 @@ class MariaDbServer(SessionTransaction):
             if connection is not None:
                 connection.close()
 
-    def _execute(self, sql: str, args: list[object] | None = None) -> int:
-        return _mapped(partial(self._writer.execute, sql, args or None))
+    def _execute(self, sql: str) -> int:
+        return _mapped(partial(self._writer.execute, sql))
 
 
 def _mapped(ask: Callable[[], T]) -> T:

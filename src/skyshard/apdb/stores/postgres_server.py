@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from skyshard.apdb.stores.session_transaction import SessionTransaction
 from skyshard.apdb.stores.sql_dialect import Dialect
-from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Spent
+from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Keep, Spent, kept
 from skyshard.apdb.stores.store_settings import Pixels, Upsert
 from skyshard.apdb.stores.stored_tables import StoredTable
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
@@ -58,7 +58,7 @@ class PostgresServer(SessionTransaction):
         changed = self._cursor.fetch_arrow_table().num_rows if "RETURNING" in sql else self._cursor.rowcount
         return Spent(max(0, changed), len(sql), time.perf_counter() - begun, 0.0)
 
-    def fetch(self, sql: str, schema: pa.Schema) -> tuple[pa.Table, Spent]:
+    def fetch(self, sql: str, schema: pa.Schema, keep: Keep | None = None) -> tuple[pa.Table, Spent]:
         begun = time.perf_counter()
         self._execute(sql)
         answered = time.perf_counter()
@@ -67,7 +67,7 @@ class PostgresServer(SessionTransaction):
         except self._error as error:
             raise self._mapped(error) from error
         spent = Spent(table.num_rows, table.nbytes, answered - begun, time.perf_counter() - answered)
-        return table.combine_chunks(), spent
+        return kept(table.combine_chunks(), keep), spent
 
     def insert(self, table: StoredTable, rows: pa.Table, verb: str, tail: str = "") -> Spent:
         """Rows are copied into the table; where others may be replaced, into a table of the session first."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 from skyshard.apdb.model import Reading, TableName
 from skyshard.apdb.stores.sky_cells import CellRange, SkyCells, open_cells, widened
 from skyshard.apdb.stores.sql_dialect import Dialect, near_polygon, select_rows, within_box, within_time
-from skyshard.apdb.stores.sql_server import SqlServer
+from skyshard.apdb.stores.sql_server import SqlServer, kept
 from skyshard.apdb.stores.store_settings import Pixels, StoreSettings, Upsert
 from skyshard.apdb.stores.stored_tables import StoredTable, stored_tables
 from skyshard.apdb.tables.apdb_tables import MONTH_DAYS
@@ -83,9 +83,7 @@ class Wanted:
 
     def cut(self, rows: pa.Table) -> pa.Table:
         """The rows inside of the region, with the answered columns."""
-        is_inside = self.region.contains(rows["ra"].to_numpy(), rows["dec"].to_numpy())
-        inside = rows if is_inside.all() else rows.filter(pa.array(is_inside))
-        return inside.select(self.answered.names)
+        return kept(rows, self.region.contains).select(self.answered.names)
 
 
 def wanted_objects(shape: StoreShape, region: Polygon) -> Wanted:
@@ -131,8 +129,9 @@ def read_wanted(server: SqlServer, wanted: Wanted, begun: float) -> Reading:
     near = (within_box(server.dialect, box_around(wanted.region)), *wanted.conditions)
     sql = select_rows(server.dialect, wanted.table, fetched.names, wanted.cells, near)
     made = time.perf_counter() - begun
-    rows, spent = server.fetch(sql, fetched)
-    cut_from = time.perf_counter()
-    inside = wanted.cut(rows)
-    more = made + time.perf_counter() - cut_from
-    return Reading(inside, (spent.operation(wanted.table.name, "select", more),))
+    sent = time.perf_counter()
+    inside, spent = server.fetch(sql, fetched, wanted.region.contains)
+    if fetched is not wanted.answered:
+        inside = inside.select(wanted.answered.names)
+    decoded_s = time.perf_counter() - sent - spent.server_s - spent.client_s
+    return Reading(inside, (spent.operation(wanted.table.name, "select", made + decoded_s),))

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyshard.apdb.stores.sql_dialect import TEXT_CHARACTERS
-from skyshard.apdb.stores.sql_server import Spent
+from skyshard.apdb.stores.sql_server import Keep, Spent
+from skyshard.basics.array_types import RowIndexes
 from skyshard.basics.errors import ClusterError
 from skyshard.catalog.ddl import create_table
 from skyshard.catalog.schema import Column, Table
@@ -25,7 +26,7 @@ from skyshard.db.charsets import LATIN1
 from skyshard.db.connection import Connection, quote_name
 from skyshard.host.processes import host_id
 from skyshard.node.server.server_files import ServerFiles
-from skyshard.rowimage.record import RecordLayout
+from skyshard.rowimage.record import RecordLayout, Records
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.rowimage.unpack import as_records, unpack_columns
 
@@ -46,14 +47,14 @@ class ScratchImages:
         self._data = ServerFiles(data)
         self._tables: dict[tuple[str, ...], _Scratch] = {}
 
-    def fetch(self, sql: str, schema: pa.Schema) -> tuple[pa.Table, Spent]:
-        """A result whose columns are those of the schema, in its order."""
+    def fetch(self, sql: str, schema: pa.Schema, keep: Keep | None = None) -> tuple[pa.Table, Spent]:
+        """A result whose columns are those of the schema, in its order; of its rows those that are kept."""
         begun = time.perf_counter()
         scratch = self._tables.get(tuple(schema.names)) or self._made(schema)
         sent = time.perf_counter()
         count = scratch.append(self._connection, sql)
         answered = time.perf_counter()
-        rows = scratch.read(count, schema)
+        rows = scratch.read(count, keep)
         client_s = sent - begun + time.perf_counter() - answered
         return rows, Spent(count, count * scratch.layout.length, answered - sent, client_s)
 
@@ -81,8 +82,11 @@ class _Scratch:
         self.name = name
         self.layout = layout
         self._insert = f"INSERT INTO {name} ({', '.join(map(quote_name, schema.names))})"
+        self._schema = schema
         self._places = np.argsort(_by_type(schema)).tolist()
         """Of the columns of an answer in a record."""
+        self._texts = [place for place, kind in enumerate(schema.types) if pa.types.is_string(kind)]
+        """Places of the columns of text."""
         self._file = file
         self._end: int | None = 0
         """None after an error: nobody knows what the server has written."""
@@ -96,16 +100,25 @@ class _Scratch:
         self._end = end + count * self.layout.length
         return count
 
-    def read(self, count: int, schema: pa.Schema) -> pa.Table:
-        """The last rows of the file."""
+    def read(self, count: int, keep: Keep | None) -> pa.Table:
+        """The last rows of the file, those that are kept; others are not decoded."""
         size = count * self.layout.length
         assert self._end is not None
         content = np.fromfile(self._file, np.uint8, size, offset=self._end - size) if count else np.empty(0, np.uint8)
         if len(content) != size:
             raise ClusterError(f"'{self._file}' ends too early: {len(content)} of {size} bytes", retryable=True)
-        arrays = unpack_columns(as_records(content, self.layout), self.layout, self.layout.slots)
-        columns = [_as(arrays[place], kind) for place, kind in zip(self._places, schema.types, strict=True)]
-        return pa.Table.from_batches([pa.RecordBatch.from_arrays(columns, schema=schema)])
+        records = as_records(content, self.layout)
+        arrays = unpack_columns(records, self.layout, self.layout.slots, None if keep is None else _kept(records, keep))
+        columns = [arrays[place] for place in self._places]
+        for place in self._texts:
+            columns[place] = _as_text(columns[place])
+        return pa.Table.from_batches([pa.RecordBatch.from_arrays(columns, schema=self._schema)])
+
+
+def _kept(records: Records, keep: Keep) -> RowIndexes | None:
+    """The rows that are kept; None: all."""
+    is_kept = keep(records["ra"], records["dec"])
+    return None if is_kept.all() else np.flatnonzero(is_kept)
 
 
 def _by_type(schema: pa.Schema) -> list[int]:
@@ -119,10 +132,8 @@ def _column(field: pa.Field) -> Column:
     return Column(field.name, parse_type(text), is_nullable=field.nullable)
 
 
-def _as(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    if not pa.types.is_string(kind):
-        return array if array.type == kind else array.cast(kind)
+def _as_text(array: pa.Array) -> pa.Array:
     text = pa.Array.from_buffers(pa.string(), len(array), array.buffers(), array.null_count, array.offset)
     if pc.all(pc.string_is_ascii(text)).as_py() is not False:
         return text
-    return pa.array([None if value is None else value.decode(LATIN1) for value in array.to_pylist()], kind)
+    return pa.array([None if value is None else value.decode(LATIN1) for value in array.to_pylist()], pa.string())

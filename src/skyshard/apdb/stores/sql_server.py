@@ -17,8 +17,11 @@ import pyarrow as pa
 from skyshard.apdb.model import Operation, OperationKind, TableName
 from skyshard.apdb.stores.sql_dialect import Dialect
 from skyshard.apdb.stores.stored_tables import StoredTable
+from skyshard.basics.array_types import Flags, Floats
 from skyshard.basics.errors import ClusterError, UserError
 
+Keep = Callable[[Floats, Floats], Flags]
+"""Which rows of an answer are kept, by their right ascensions and declinations, degrees."""
 T = TypeVar("T")
 
 _TRIES = 20
@@ -58,8 +61,9 @@ class SqlServer(Protocol):
         """A statement without a result; ``rows`` are those that it changed."""
         ...
 
-    def fetch(self, sql: str, schema: pa.Schema) -> tuple[pa.Table, Spent]:
-        """A result whose columns are those of the schema, in its order."""
+    def fetch(self, sql: str, schema: pa.Schema, keep: Keep | None = None) -> tuple[pa.Table, Spent]:
+        """A result whose columns are those of the schema, in its order; of its rows those that are kept. What is spent
+        is told of all."""
         ...
 
     def insert(self, table: StoredTable, rows: pa.Table, verb: str, tail: str = "") -> Spent:
@@ -75,6 +79,14 @@ class NodeServer(SqlServer, Protocol):
     def fetch_text(self, sql: str, schema: pa.Schema) -> tuple[pa.Table, Spent]:
         """As ``fetch``, in the quickest way for few values."""
         ...
+
+
+def kept(rows: pa.Table, keep: Keep | None) -> pa.Table:
+    """The rows of an answer that are kept; None: all."""
+    if keep is None:
+        return rows
+    is_kept = keep(rows["ra"].to_numpy(), rows["dec"].to_numpy())
+    return rows if is_kept.all() else rows.filter(pa.array(is_kept))
 
 
 class Deadlock(ClusterError):

@@ -15,7 +15,7 @@ from adbc_driver_sqlite import StatementOptions, dbapi
 
 from skyshard.apdb.stores.session_transaction import SessionTransaction
 from skyshard.apdb.stores.sql_dialect import Dialect
-from skyshard.apdb.stores.sql_server import Duplicate, Spent
+from skyshard.apdb.stores.sql_server import Duplicate, Keep, Spent, kept
 from skyshard.apdb.stores.stored_tables import StoredTable
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 
@@ -69,14 +69,14 @@ class SqliteServer(SessionTransaction):
         changed = int(self._ask("SELECT changes() AS n")["n"][0].as_py()) if sql.startswith(CHANGES) else 0
         return Spent(changed, len(sql), time.perf_counter() - begun, 0.0)
 
-    def fetch(self, sql: str, schema: pa.Schema) -> tuple[pa.Table, Spent]:
+    def fetch(self, sql: str, schema: pa.Schema, keep: Keep | None = None) -> tuple[pa.Table, Spent]:
         """SQLite answers and makes columns of its rows in one call, which counts as the server's time."""
         begun = time.perf_counter()
         found = self._ask(sql)
         answered = time.perf_counter()
         table = pa.table([column.cast(kind) for column, kind in zip(found.columns, schema.types, strict=True)], schema)
         spent = Spent(table.num_rows, table.nbytes, answered - begun, time.perf_counter() - answered)
-        return table.combine_chunks(), spent
+        return kept(table.combine_chunks(), keep), spent
 
     def insert(self, table: StoredTable, rows: pa.Table, verb: str, tail: str = "") -> Spent:
         begun = time.perf_counter()

@@ -6,7 +6,7 @@ Columns, types and nullability are those of ``apdb.yaml`` in ``lsst-sdm-schemas`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import get_args
 
@@ -36,6 +36,17 @@ class ApdbTable:
     """Parted by month; DiaObjectLast is not, for it has one row an object."""
     needed: tuple[str, ...]
     """Columns that the association of a visit reads (``columns: needed``), in the schema's order."""
+    required: tuple[int, ...] = field(init=False)
+    """Places of the columns that must have a value."""
+    floating: tuple[tuple[int, ...], ...] = field(init=False)
+    """Places of the columns of each type of floating-point numbers."""
+
+    def __post_init__(self) -> None:
+        places = range(len(self.schema))
+        required = tuple(place for place in places if not self.schema.field(place).nullable)
+        by_type = (tuple(k for k in places if self.schema.types[k] == kind) for kind in (pa.float32(), pa.float64()))
+        object.__setattr__(self, "required", required)
+        object.__setattr__(self, "floating", tuple(some for some in by_type if some))
 
     @property
     def name(self) -> TableName:

@@ -6,7 +6,6 @@ the two zeros only PostgreSQL keeps the one with a minus sign: it is stored as t
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NoReturn
 
 import numpy as np
@@ -14,19 +13,6 @@ import pyarrow as pa
 
 from skyshard.apdb.tables.apdb_tables import ApdbTable
 from skyshard.basics.errors import UserError
-
-
-@cache
-def _required(schema: pa.Schema) -> tuple[int, ...]:
-    """Places of the columns that must have a value."""
-    return tuple(place for place, field in enumerate(schema) if not field.nullable)
-
-
-@cache
-def _floating(schema: pa.Schema) -> tuple[tuple[int, ...], ...]:
-    """Places of the columns of each type of floating-point numbers."""
-    found = (tuple(k for k, one in enumerate(schema.types) if one == kind) for kind in (pa.float32(), pa.float64()))
-    return tuple(places for places in found if places)
 
 
 def storable_rows(kind: ApdbTable, rows: pa.Table) -> pa.Table:
@@ -38,8 +24,8 @@ def storable_rows(kind: ApdbTable, rows: pa.Table) -> pa.Table:
         UserError: a column that the table has not, a value of another type, NULL (or NaN, or infinite) in a column
             that must have a value, a declination outside [-90, 90].
     """
-    batch = _holdable(_batch(kind, rows))
-    for place in _required(kind.schema):
+    batch = _holdable(kind, _batch(kind, rows))
+    for place in kind.required:
         if missing := batch.column(place).null_count:
             what = f"column '{kind.schema.names[place]}': {missing} rows without a value"
             _refuse(kind, what, "every row must have one")
@@ -71,20 +57,19 @@ def _typed(kind: ApdbTable, field: pa.Field, given: pa.ChunkedArray | None, coun
     return given.chunk(0) if given.num_chunks == 1 else pa.concat_arrays(given.chunks or [given.combine_chunks()])
 
 
-def _holdable(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _holdable(kind: ApdbTable, batch: pa.RecordBatch) -> pa.RecordBatch:
     """NULL where a number is none, zero without a sign.
 
     All columns of one type are looked at together, for there are dozens of short ones.
     """
-    schema = batch.schema
-    for places in _floating(schema) if len(batch) else ():
-        numbers = batch.select(list(places)).to_tensor(null_to_nan=True).to_numpy()
+    for places in kind.floating if len(batch) else ():
+        numbers = batch.select(places).to_tensor(null_to_nan=True).to_numpy()
         is_none = ~np.isfinite(numbers)
         nones, has_minus_zero = is_none.sum(axis=0), ((numbers == 0.0) & np.signbit(numbers)).any(axis=0)
         for which in np.flatnonzero((nones > 0) | has_minus_zero).tolist():
             place = places[which]
             if has_minus_zero[which] or batch.column(place).null_count != nones[which]:
-                field = schema.field(place)
+                field = kind.schema.field(place)
                 column = pa.array(numbers[:, which] + 0.0, field.type, mask=is_none[:, which])
                 batch = batch.set_column(place, field, column)
     return batch

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from skyshard.db.arrow_literals import batch_literals
+from skyshard.db.arrow_literals import RowLiterals
 from skyshard.db.connection import Connection, quote_name
 from skyshard.registry.stored import sql_tables as t
 from skyshard.registry.stored.plain_sql import named
@@ -54,8 +54,9 @@ def read_table(connection: Connection, table: sa.Table, where: str = "", args: S
 
 def insert_batch(connection: Connection, table: sa.Table, batch: pa.RecordBatch | pa.Table) -> None:
     """Insert rows with all their columns."""
-    columns = ", ".join(quote_name(name) for name in batch.schema.names)
-    for values in batch_literals(batch, _INSERTED_ROWS):
+    form = RowLiterals(batch.schema)
+    columns = ", ".join(map(quote_name, form.columns))
+    for values in form.parts(batch, _INSERTED_ROWS):
         connection.execute(f"INSERT INTO {named(table.name)} ({columns}) VALUES {values}")
 
 
