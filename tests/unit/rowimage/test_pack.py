@@ -15,10 +15,11 @@ from tests.support.depth import drawn
 
 from skyshard.basics.errors import UserError
 from skyshard.rowimage import pack as pack_module
+from skyshard.rowimage import unpack as unpack_module
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import Field, RecordLayout
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.rowimage.unpack import unpack, unpack_blocks
+from skyshard.rowimage.unpack import as_records, unpack, unpack_blocks, unpack_columns
 
 SECONDS = st.datetimes(datetime.datetime(1970, 1, 2), datetime.datetime(2038, 1, 18))
 DATES = st.datetimes(datetime.datetime(1000, 1, 1))
@@ -153,6 +154,27 @@ def test_blocks_join_without_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     fields, batch = columns_of({"int": numbers, "varchar(9)": texts, "double": numbers, "bit(7)": bits})
     layout = RecordLayout.of(fields)
     assert unpack(pack(batch.slice(3), layout), layout).to_pydict() == batch.slice(3).to_pydict()
+
+
+@pytest.mark.parametrize("run_bytes", [1, 300, 1 << 20])
+def test_neighbours_of_one_type_keep_their_values_and_nulls(monkeypatch: pytest.MonkeyPatch, run_bytes: int) -> None:
+    """Taken out of the records one by one, some together, and all together; in the order of the records, and another."""
+    monkeypatch.setattr(unpack_module, "_RUN_BYTES", run_bytes)
+    fields = [Field(f"c{place}", parse_type("double" if place != 9 else "bit(3)")) for place in range(20)]
+    numbers = [[None if (row + place) % 5 == 0 else float(row * place) for row in range(13)] for place in range(20)]
+    numbers[7] = [None] * 13
+    numbers[8] = [float(row) for row in range(13)]
+    columns = [pa.array(values, pa.float64()) for values in numbers]
+    columns[9] = pa.array([None if row == 3 else bytes([row % 8]) for row in range(13)], pa.binary())
+    batch = pa.record_batch(columns, names=[one.name for one in fields])
+    layout = RecordLayout.of(fields)
+    records = as_records(pack(batch, layout), layout)
+    found = pa.record_batch(unpack_columns(records, layout, layout.slots), names=batch.schema.names)
+    assert found.to_pydict() == batch.to_pydict()
+    order = np.array([12, 0, 3, 3])
+    some = [layout.slots[place] for place in (8, 7, 6, 9, 10, 11)]
+    taken = pa.record_batch(unpack_columns(records, layout, some, order), names=[one.name for one in some])
+    assert taken.to_pydict() == batch.select(taken.schema.names).take(order).to_pydict()
 
 
 def test_out_is_filled_and_cleared() -> None:
