@@ -158,7 +158,7 @@ def test_blocks_join_without_seams(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("run_bytes", [1, 300, 1 << 20])
 def test_neighbours_of_one_type_keep_their_values_and_nulls(monkeypatch: pytest.MonkeyPatch, run_bytes: int) -> None:
-    """Taken out of the records one by one, some together, and all together; in the order of the records, and another."""
+    """Taken out of the records one by one, some together, and all together; in their order, and in another."""
     monkeypatch.setattr(unpack_module, "_RUN_BYTES", run_bytes)
     fields = [Field(f"c{place}", parse_type("double" if place != 9 else "bit(3)")) for place in range(20)]
     numbers = [[None if (row + place) % 5 == 0 else float(row * place) for row in range(13)] for place in range(20)]
