@@ -56,6 +56,8 @@ class InputSlice:
     """The row digest that the source promises; empty where it promises none."""
     number: int = 0
     """The number that the registry gave its file; 0 before that, and for tables without provenance."""
+    given: tuple[tuple[str, str | None], ...] = ()
+    """Columns whose value in all its rows folders of its path give."""
 
     @staticmethod
     def of(path: Path, *, chunk: int | None = None, is_overlap: bool = False) -> InputSlice:
@@ -80,13 +82,13 @@ class InputSlice:
     def fingerprint(self) -> str:
         """Digest of the slice's bytes: the same content is the same input, whatever its date and name.
 
-        Row groups and chunk count as content: the same bytes for two chunks are two slices.
+        Row groups, chunk and values of folders count as content: the same bytes for two chunks are two slices.
         """
         if self.made:
             return xxhash.xxh3_128_hexdigest(self.made.encode())
         hasher = xxhash.xxh3_128()
         first, last = self.span or (0, sys.maxsize)
-        for what in (self.row_groups, self.chunk, self.is_overlap or None):
+        for what in (self.row_groups, self.chunk, self.is_overlap or None, self.given or None):
             hasher.update(f"{what} ".encode() if what is not None else b"")
         try:
             with open(self.path, "rb") as file:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from pathlib import PurePath
+from urllib.parse import unquote
 
-_COLUMN = re.compile(r"([A-Za-z_]\w*)=.*")
+_COLUMN = re.compile(r"([A-Za-z_]\w*)=(.*)")
+_NULL = "__HIVE_DEFAULT_PARTITION__"
 _PLACES = ("Norder", "Dir", "Npix")
 """Of HATS."""
 
@@ -21,6 +23,16 @@ def first_column(path: PurePath) -> int | None:
     (1, None)
     """
     return next((at for at, name in enumerate(path.parts[:-1]) if _COLUMN.fullmatch(name)), None)
+
+
+def folder_values(path: PurePath) -> dict[str, str | None]:
+    """The values that folders of a path give, as texts; letters that no folder may have are written as in addresses.
+
+    >>> folder_values(PurePath("sky/band=g/name=a%2Fb/night=__HIVE_DEFAULT_PARTITION__/band=.parquet"))
+    {'band': 'g', 'name': 'a/b', 'night': None}
+    """
+    given = [found for name in path.parts[:-1] if (found := _COLUMN.fullmatch(name))]
+    return {one[1]: None if one[2] == _NULL else unquote(one[2]) for one in given}
 
 
 def lost_columns(paths: Iterable[PurePath], known: Collection[str]) -> dict[str, str]:

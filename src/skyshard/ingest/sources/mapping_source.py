@@ -17,7 +17,7 @@ from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.ingest.source import InputSlice, Origin, Source, SourceTable, asked_for
-from skyshard.ingest.sources.folder_columns import lost_columns
+from skyshard.ingest.sources.folder_columns import folder_values, lost_columns
 from skyshard.ingest.sources.inferred_mapping import InferredTable, infer_tables
 from skyshard.ingest.sources.inferred_types import plain_type
 from skyshard.ingest.sources.mapped_files import find_tables, first_files
@@ -80,7 +80,7 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
             mapped, notes = inferred[name].mapped, (*notes, *inferred[name].notes)
             schema = {name.lower(): inferred[name].table}
         made = _source_table(path, name, mapped, schema, files.files, _origin(mapping, folder))
-        notes = (*notes, *_lost_columns(folder, files.files, made.table))
+        notes = (*notes, *_lost_columns(folder, mapped, files.files, made.table))
         tables[name] = replace(made, notes=notes, is_inferred=name in inferred)
     layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
     tables = {name: replace(table, layout=layouts[name]) for name, table in tables.items()}
@@ -89,12 +89,13 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
     return Source(str(path), "mapping", mapping.database, layout, tables, unopened=unopened)
 
 
-def _lost_columns(folder: Path, files: Sequence[Path], table: Table) -> tuple[str, ...]:
+def _lost_columns(folder: Path, mapped: MappedTable, files: Sequence[Path], table: Table) -> tuple[str, ...]:
     """What is to be said of columns that the names of folders give and the table does not have."""
     below = (path.relative_to(folder) for path in files if path.is_relative_to(folder))
     lost = lost_columns(below, table.column_names)
     named = ", ".join(f"{name} ({part})" for name, part in lost.items())
-    return (f"{len(lost)} columns left out, only folders have their values: {named}",) if lost else ()
+    advice = "; declare them" if is_parquet(mapped.format, files[0]) else ""
+    return (f"{len(lost)} columns left out, only folders have their values: {named}{advice}",) if lost else ()
 
 
 def _origin(mapping: MappingFile, root: Path) -> Origin | None:
@@ -214,19 +215,27 @@ def _parquet(
     kinds: dict[str, tuple[str, Path]] = {}
     with ThreadPoolExecutor(_READERS) as readers:
         for path, (found, schema) in zip(files, readers.map(parquet_slices, files), strict=True):
-            slices += found
+            given = _given(path, schema.names, {*inputs, *asked})
+            slices += [replace(piece, given=tuple(given.items())) for piece in found]
             if first is not None and schema.equals(first):
                 continue
             first = first or schema
             called = {own: name for name, own in own_names(schema.names, inputs, asked).items()}
             names = [called.get(name, name) for name in schema.names]
-            _require_columns(where, path, names, mapped, rules)
-            require_asked(where, mapped.where, path, names)
+            there = [*names, *given]
+            _require_columns(where, path, there, mapped, rules)
+            require_asked(where, mapped.where, path, there)
             for name, field in zip(names, schema, strict=True):
                 if name in inputs and not mapped.mixed_types:
                     _same_kind(where, field.with_name(name), path, kinds)
     names = first.names if first is not None else []
     return tuple(slices), _unused(names, own_names(names, inputs, asked).values())
+
+
+def _given(path: Path, names: Sequence[str], wanted: Collection[str]) -> dict[str, str | None]:
+    """What folders say of the wanted columns that a file does not have."""
+    there = own_names(names, wanted)
+    return {name: text for name, text in folder_values(path).items() if name in wanted and name not in there}
 
 
 def _require_columns(where: str, path: Path, names: Sequence[str], mapped: MappedTable, rules: Sequence[Rule]) -> None:

@@ -80,6 +80,8 @@ class ParquetReader:
         """The table's columns of a batch of the file's, of the rows that are wanted."""
         conversions = Counter(given.conversions)
         named = dict(zip(given.batch.schema.names, given.batch.columns, strict=True))
+        rows = given.batch.num_rows
+        named |= {name: pa.repeat(pa.scalar(text, pa.string()), rows) for name, text in piece.given}
         taken, inputs = wanted_rows(piece, given, named, self.where)
         try:
             made = make_columns(rules, inputs, taken.batch.num_rows, frozenset(layout.position or ()), conversions)
@@ -176,7 +178,7 @@ def _wanted(
     given = file.schema_arrow.names
     own = own_names(given, frozenset().union(*(rule.inputs for rule in rules)), asked)
     for rule in rules:
-        missing = sorted(rule.inputs - own.keys())
+        missing = sorted(rule.inputs - own.keys() - dict(piece.given).keys())
         if missing and not rule.may_lack:
             raise UserError(
                 f"'{piece.path}' has no column '{missing[0]}' for '{rule.column.name}' of table '{table.name}'",

@@ -406,10 +406,59 @@ def test_a_column_that_only_folders_give_is_told(tmp_path: Path) -> None:
     write_parquet(tmp_path, "night=7/a.parquet")
     table = {**OBJECT, "files": ["night=*/*.parquet"]}
     notes = open_source(write_mapping(tmp_path, Object=table)).tables["Object"].notes
-    assert notes == ("1 columns left out, only folders have their values: night (night=7)",)
+    assert notes == ("1 columns left out, only folders have their values: night (night=7); declare them",)
     table["declare"] = [*OBJECT["declare"], {"name": "night", "type": "int"}]
     table["columns"] = {**OBJECT.get("columns", {}), "night": {"constant": 7}}
     assert open_source(write_mapping(tmp_path, Object=table)).tables["Object"].notes == ()
+
+
+@pytest.mark.parametrize("schema", ["", "infer"])
+def test_a_declared_column_takes_the_values_of_folders(tmp_path: Path, schema: str) -> None:
+    """As texts are taken: numbers by the column's type; a NULL of Hive's, letters that no folder has, conditions."""
+    parts = {"band=g/night=007": "a", "band=a%2Fb/night=8": "b", "band=__HIVE_DEFAULT_PARTITION__/night=9": "c"}
+    for number, (part, name) in enumerate(parts.items()):
+        (tmp_path / part).mkdir(parents=True)
+        pq.write_table(pa.table({"n": [number, number + 10]}), tmp_path / part / f"{name}.parquet")
+    kinds = {"n": "bigint", "band": "varchar(9)", "night": "int"}
+    table = {"files": ["**/*.parquet"], "role": "regular", "where": "night < 9 or n < 10"}
+    table["declare"] = [{"name": name, "type": kind} for name, kind in kinds.items() if name != "n" or not schema]
+    path = write_mapping(tmp_path, T=table)
+    path.write_text(path.read_text() + (f"schema: {schema}\n" if schema else ""))
+    source = open_source(path)
+    rows = [row for batch in batches_of(source) for row in batch.batch.to_pylist()]
+    assert {(row["n"], row["band"], row["night"]) for row in rows} == {
+        (0, b"g", 7), (10, b"g", 7), (1, b"a/b", 8), (11, b"a/b", 8), (2, None, 9),
+    }  # fmt: skip
+    assert source.tables["T"].notes == ()
+
+
+def test_files_of_other_folders_are_other_inputs(tmp_path: Path) -> None:
+    """Though their bytes are the same, where the table takes what the folders say."""
+    for band in ("g", "r"):
+        (tmp_path / f"band={band}").mkdir()
+        pq.write_table(pa.table({"n": [1]}), tmp_path / f"band={band}" / "a.parquet")
+    table = {"files": ["**/*.parquet"], "role": "regular", "declare": [{"name": "n", "type": "bigint"}]}
+    alike = open_source(write_mapping(tmp_path, T=table)).tables["T"].slices
+    assert len({piece.fingerprint() for piece in alike}) == 1
+    table["declare"].append({"name": "band", "type": "char(1)"})
+    source = open_source(write_mapping(tmp_path, T=table))
+    assert len({piece.fingerprint() for piece in source.tables["T"].slices}) == 2
+    assert [row["band"] for batch in batches_of(source) for row in batch.batch.to_pylist()] == [b"g", b"r"]
+
+
+def test_a_file_in_no_such_folder_has_no_value_of_it(tmp_path: Path) -> None:
+    """It is refused by name, unless the column may be missing; a column of the file goes before its folder's."""
+    (tmp_path / "extra=x").mkdir()
+    write_parquet(tmp_path, "extra=x/a.parquet")
+    write_parquet(tmp_path, "b.parquet", id=[11, 12, 13], extra=None)
+    table = {**OBJECT, "files": ["**/*.parquet"], "declare": [*OBJECT["declare"], {"name": "extra", "type": "char(1)"}]}
+    message = refused(write_mapping(tmp_path, Object=table), tmp_path / "staging")
+    assert f"'{tmp_path}/b.parquet' has no column 'extra' for 'extra'" in message
+    source = open_source(write_mapping(tmp_path, Object={**table, "allow_missing": ["extra"]})).tables["Object"]
+    read = [source.reader.batches(piece, source.table, source.layout) for piece in source.slices]
+    assert [row["extra"] for one in read for batch in one for row in batch.batch.to_pylist()] == [
+        None, None, None, b"a", b"b", b"c",
+    ]  # fmt: skip
 
 
 def test_broken_parquet_file_is_named(tmp_path: Path) -> None:
