@@ -420,7 +420,7 @@ def test_a_declared_column_takes_the_values_of_folders(tmp_path: Path, schema: s
         (tmp_path / part).mkdir(parents=True)
         pq.write_table(pa.table({"n": [number, number + 10]}), tmp_path / part / f"{name}.parquet")
     kinds = {"n": "bigint", "band": "varchar(9)", "night": "int"}
-    table = {"files": ["**/*.parquet"], "role": "regular", "where": "night < 9 or n < 10"}
+    table: dict[str, Any] = {"files": ["**/*.parquet"], "role": "regular", "where": "night < 9 or n < 10"}
     table["declare"] = [{"name": name, "type": kind} for name, kind in kinds.items() if name != "n" or not schema]
     path = write_mapping(tmp_path, T=table)
     path.write_text(path.read_text() + (f"schema: {schema}\n" if schema else ""))
@@ -437,10 +437,11 @@ def test_files_of_other_folders_are_other_inputs(tmp_path: Path) -> None:
     for band in ("g", "r"):
         (tmp_path / f"band={band}").mkdir()
         pq.write_table(pa.table({"n": [1]}), tmp_path / f"band={band}" / "a.parquet")
-    table = {"files": ["**/*.parquet"], "role": "regular", "declare": [{"name": "n", "type": "bigint"}]}
+    columns = [{"name": "n", "type": "bigint"}]
+    table = {"files": ["**/*.parquet"], "role": "regular", "declare": columns}
     alike = open_source(write_mapping(tmp_path, T=table)).tables["T"].slices
     assert len({piece.fingerprint() for piece in alike}) == 1
-    table["declare"].append({"name": "band", "type": "char(1)"})
+    columns.append({"name": "band", "type": "char(1)"})
     source = open_source(write_mapping(tmp_path, T=table))
     assert len({piece.fingerprint() for piece in source.tables["T"].slices}) == 2
     assert [row["band"] for batch in batches_of(source) for row in batch.batch.to_pylist()] == [b"g", b"r"]
