@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from tests.support.kill_catalog import write_catalog
 from tests.support.killing import leftovers
+from tests.support.lost_czar import forget_all
 from tests.support.stepping import Fuse, Stopped, fused, steps_on
 
 from skyshard.basics.errors import UserError
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.ingest import drop_table
 from skyshard.testbed import Testbed
 
@@ -146,3 +148,30 @@ def test_one_that_was_interrupted_is_ended_by_the_next_ingest(testbed: Testbed, 
 def _step_of_the_registry(testbed: Testbed) -> int:
     """The step after the registry's: each node is held and asked when it was started before it."""
     return 4 * len(testbed.nodes) + 2
+
+
+@pytest.mark.timeout(600)
+def test_a_registry_that_is_made_of_records_knows_what_was_dropped(short_folder: Path, folder: Path) -> None:
+    """And what came again under the name: nodes keep records of both."""
+    cluster, database = PrivateCluster(short_folder / "dropped"), "lost"
+    try:
+        cluster.start(2)
+        with Testbed(cluster.folder) as testbed:
+            testbed.ingest(folder, database=database)
+            before = rows(testbed, database)
+            for table in ("Cutout", "Source", "Visit"):
+                testbed.drop_table(database, table)
+            forget_all(testbed, database)
+        with Testbed(cluster.folder) as testbed:
+            assert testbed.backup.rebuild().after.differences == []
+            assert rows(testbed, database) == {"Object": before["Object"]}
+            assert_sound(testbed, database)
+            testbed.ingest(folder, database=database)
+            assert rows(testbed, database) == before
+            forget_all(testbed, database)
+        with Testbed(cluster.folder) as testbed:
+            assert testbed.backup.rebuild().after.differences == []
+            assert rows(testbed, database) == before
+            assert_sound(testbed, database)
+    finally:
+        cluster.destroy()
