@@ -3,7 +3,7 @@
     python benchmarks/columns.py [--quick | --all | --only NAME,NAME] [--rows N] [--turns 3] [--most 1000000]
                                  [--folder DIR] [--json]
 
-A private cluster of two nodes on this host, an Object of 41 columns, of 300,000 rows, of 1.5 million where scans are
+A private cluster of two nodes on this host, an Object of 41 columns, of 200,000 rows, of 1.5 million where scans are
 compared, of 3 million where nodes are. --quick, which is what is done without a choice, measures in less than a minute
 on two idle processors:
 
@@ -99,7 +99,7 @@ def measure(name: str) -> Callable[[Measure], Measure]:
 
 QUICK = ("scan_vs_duckdb", "ingest_cost", "lookup_unchanged", "neighbours_vs_lsdb", "join_vs_duckdb", "cold_bytes")
 """``scan_rows_vs_columns`` comes with the first."""
-ROWS = 300_000
+ROWS = 200_000
 MORE_ROWS = {"scan_vs_duckdb": 1_500_000, "two_nodes_speed": 3_000_000}
 """Where fewer take hardly longer than what every statement costs."""
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from tests.support.same_answer import difference
+from tests.support.split_sky import Splitter, drop, make_rows
 
 from skyshard.basics.errors import Refusal
+from skyshard.catalog.layout import Striping
 from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.czar.czar import Czar
 from skyshard.czar.result.typed_results import TypedColumn, read_types
 from skyshard.czar.run.scratch_tables import query_name, scratch_table
 from skyshard.czar.run.shown_rows import shown_rows, shows_whole
@@ -101,3 +105,37 @@ def test_a_shown_decimal_has_all_its_digits(server: Connection) -> None:
     shown = shown_rows(server, statement, types)
     assert shown is not None
     assert shown.column(0).to_pylist() == [Decimal("-12345678901234567890.0123456789")]
+
+
+def test_many_rows_of_a_join_go_through_a_table(
+    private_cluster: PrivateCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A join may bring more rows than it reads: these are not held in memory as the server shows them."""
+    striping = Striping(stripes=6, substripes=5, overlap_deg=2.0)
+    sky = Splitter(private_cluster, striping, 2, 0).build("shown_join", make_rows(3, striping, 60))
+    nodes = {name: private_cluster.node(name) for name in sky.nodes}
+    stars = sky.mono.execute("SELECT starId FROM Star", sky.database).rows
+    asked, take = list[str](), shown_rows
+
+    def noted(connection: Connection, statement: str, columns: Sequence[TypedColumn]) -> pa.Table | None:
+        asked.append(statement)
+        return take(connection, statement, columns)
+
+    monkeypatch.setattr("skyshard.czar.run.execute_plan.shown_rows", noted)
+    pairs = "FROM Star a, Star b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 1.9"
+    try:
+        with Czar(
+            sky, private_cluster.endpoint("czar"), nodes, private_cluster.data_dir("czar"), text_rows=stars
+        ) as czar:
+            for sql, is_shown in (
+                (f"SELECT a.starId, b.starId {pairs} ORDER BY a.starId, b.starId", False),
+                (f"SELECT COUNT(*), MIN(a.starId) {pairs}", True),
+            ):
+                asked.clear()
+                got, want = czar.execute(sql, sky.database), sky.mono.execute(sql, sky.database)
+                assert difference(got, want, is_ordered=True) == "", sql
+                assert bool(asked) == is_shown, sql
+                assert is_shown or got.rows > stars
+    finally:
+        sky.close()
+        drop(private_cluster, sky.database)

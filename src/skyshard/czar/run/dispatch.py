@@ -182,8 +182,8 @@ class Dispatch:
 
     def bring(
         self, what: str, pull: Pull, columns: Sequence[TypedColumn], lane: Lane, meanwhile: Callable[[], None]
-    ) -> None:
-        """Bring the rows of a pull into a scratch table of the czar's server, which the caller drops.
+    ) -> int:
+        """Bring the rows of a pull into a scratch table of the czar's server, which the caller drops; returns how many.
 
         The table is made, and ``meanwhile`` done, when the first rows have come: nodes are at work then. Where a few
         rows are enough it is made before, as nodes would read more than is needed.
@@ -201,33 +201,35 @@ class Dispatch:
                 begin()
             rows = _after_first(stream, begin) if pull.limit is None else stream
             if is_text:
-                self._insert(table, columns, rows, is_cut=pull.is_cut)
-            else:
-                self._append_images(what, columns, rows)
+                return self._insert(table, columns, rows, is_cut=pull.is_cut)
+            return self._append_images(what, columns, rows)
 
-    def _insert(self, table: str, columns: Sequence[TypedColumn], stream: Iterator[UnitRows], *, is_cut: bool) -> None:
+    def _insert(self, table: str, columns: Sequence[TypedColumn], stream: Iterator[UnitRows], *, is_cut: bool) -> int:
         """Rows of small units are put together: a statement costs more than a few rows."""
-        waiting: list[Row] = []
+        count, waiting = 0, list[Row]()
         digits = DigitCount(columns if is_cut else ())
         for unit in stream:
             rows = unit.rows if unit.made is None else plain_rows(unit.made)
             digits.add(rows)
+            count += len(rows)
             waiting += rows
             if len(waiting) >= INSERT_ROWS:
                 self._insert_rows(table, waiting, is_cut=is_cut)
                 waiting = []
         self._insert_rows(table, waiting, is_cut=is_cut)
+        return count
 
     def _insert_rows(self, table: str, rows: Sequence[Row], *, is_cut: bool) -> None:
         for start in range(0, len(rows), INSERT_ROWS):
             self._czar.insert(table, rows[start : start + INSERT_ROWS])
             require_all_stored(self._czar, is_cut=is_cut)
 
-    def _append_images(self, what: str, columns: Sequence[TypedColumn], stream: Iterator[UnitRows]) -> None:
-        layout = record_layout(columns)
+    def _append_images(self, what: str, columns: Sequence[TypedColumn], stream: Iterator[UnitRows]) -> int:
+        layout, count = record_layout(columns), 0
         assert layout is not None
         target = self._czar_dir / file_name(self._running.query, what)
         for unit in stream:
+            count += unit.count
             with target.open("ab") as file:
                 if unit.made is not None:
                     file.write(packed_rows(unit.made, layout))
@@ -236,6 +238,7 @@ class Dispatch:
                 for block in unit.filled.blocks(layout.length, APPEND_BYTES):
                     file.write(block)
         self._czar.execute(f"REPAIR TABLE {scratch_table(self._running.query, what)} QUICK")
+        return count
 
     @contextlib.contextmanager
     def _unit_rows(

@@ -157,7 +157,9 @@ class CarryOut:
             try:
                 for number, pull in enumerate(plan.pulls):
                     columns = self._columns(typed, number, query, czar)
-                    dispatch.bring(f"p{number}", pull, columns, plan.lane, _nothing if is_shown else stored.create)
+                    meanwhile = _nothing if is_shown else stored.create
+                    came = dispatch.bring(f"p{number}", pull, columns, plan.lane, meanwhile)
+                    is_shown = is_shown and came <= self.text_rows  # a join may give more rows than it reads
                 running.check()
                 merge = plan.merge_over(tables)
                 shown = shown_rows(czar, running.clock + merge, typed.types) if is_shown else None
