@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from skyshard.bench.experiment.analyse import Collected
 from skyshard.bench.experiment.block_order import PlannedTrial, block_order
-from skyshard.bench.experiment.cells import Cell, make_design
-from skyshard.bench.experiment.experiment_file import read_experiment
+from skyshard.bench.experiment.cells import Cell, Design, make_design
+from skyshard.bench.experiment.experiment_file import ReadExperiment, read_experiment
 from skyshard.bench.experiment.trial_numbers import Build, ClassNumbers, TrialNumbers
 from skyshard.bench.record.environment import Environment
 
@@ -33,14 +34,20 @@ def made_trials(
     file: Path, classes: Mapping[str, Log], *, noise: Callable[[], float], drift: Callable[[int], float] = lambda _: 0.0
 ) -> Collected:
     """An experiment in which every trial ran; ``noise`` is drawn for each class of each trial."""
-    read = read_experiment(file)
-    design = make_design(read)
+    read, design, order = _planned(file, file.read_text())
     cells = {cell.number: cell for cell in design.cells}
-    order = block_order(list(cells), read.file.trials, read.file.seed)
     trials = [_trial(planned, cells[planned.cell], classes, noise, drift) for planned in order]
     build = Build(ingest_s=2.0, stages_s={}, rows=1000, bytes=1 << 20, data_digest="d", server="MariaDB 11")
     builds = {number: [build] for number in cells}
-    return Collected(read.file, read.digest, design, order, trials, builds, MACHINE)
+    return Collected(read.file, read.digest, design, list(order), trials, builds, MACHINE)
+
+
+@lru_cache(maxsize=4)
+def _planned(file: Path, text: str) -> tuple[ReadExperiment, Design, list[PlannedTrial]]:
+    """The experiment of a file that has this text, with its cells and the order of its trials."""
+    read = read_experiment(file)
+    design = make_design(read)
+    return read, design, block_order([cell.number for cell in design.cells], read.file.trials, read.file.seed)
 
 
 def _trial(
