@@ -95,12 +95,16 @@ class RunningSite:
 
     def wait_good(self) -> None:
         """Wait until the check of the cluster finds nothing; it is not run before each supervisor's Ray is up."""
-        wait_until(lambda: is_ray_up(self.supervisors.values()), "Ray is ready on every host")
+        wait_until(self._is_up, f"Ray is ready on {', '.join(self.supervisors)}")
         deadline = time.monotonic() + READY_TIMEOUT_S
         while (found := self.skyshard("cluster", "check", check=False)).returncode:
             self.require_running()
             assert time.monotonic() < deadline, found.stdout + found.stderr + self.said
             time.sleep(BETWEEN_COMMANDS_S)
+
+    def _is_up(self) -> bool:
+        self.require_running()
+        return is_ray_up(self.supervisors.values())
 
     @property
     def said(self) -> str:
@@ -177,11 +181,7 @@ def _cluster_file(own: Path, names: list[str], silence_s: float, data: str) -> s
 
 def is_ray_up(supervisors: Iterable[Running]) -> bool:
     """Whether what each wrote last about Ray is that it is ready."""
-    told = []
-    for supervisor in supervisors:
-        assert supervisor.is_running, supervisor.output
-        told.append(_OF_RAY.findall(supervisor.output))
-    return all(words[-1:] == ["is ready"] for words in told)
+    return all(_OF_RAY.findall(supervisor.output)[-1:] == ["is ready"] for supervisor in supervisors)
 
 
 def wait_until(is_so: Callable[[], bool], what: str, running: Running | None = None, *, every_s: float = 0.05) -> None:

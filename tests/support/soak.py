@@ -28,7 +28,7 @@ import psutil
 from tests.support.hosts import Host
 from tests.support.kill_catalog import write_catalog
 from tests.support.replica_faults import FAULTS
-from tests.support.running_site import CZAR, RunningSite
+from tests.support.running_site import CZAR, RunningSite, is_ray_up
 
 from skyshard.basics.errors import ClusterError, SkyshardError
 from skyshard.db.connection import Account, connect, quote_name
@@ -38,6 +38,7 @@ OBJECTS = 300
 MAX_PARTS = 6
 """Transactions of a database, until it is dropped and begun anew."""
 TRIES = 40
+RAY_IS_BACK_S = 20.0
 PAUSE_S = (8.0, 24.0)
 """Between two faults."""
 CORRUPT = ("no table", "no data", "no index", "no definition", "empty index")
@@ -236,7 +237,14 @@ class _Soak:
                 self._command("jobs", "resume", job[1], good=(0, 1, 2))
             self.found.again[name] += 1
             time.sleep(2.0)
+            self._await_ray()
         raise AssertionError(f"{words}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}")
+
+    def _await_ray(self) -> None:
+        """Until Ray is up on every host, but not for long: before that a command fails as the last one did."""
+        until = time.monotonic() + RAY_IS_BACK_S
+        while not is_ray_up(self._site.supervisors.values()) and time.monotonic() < until:
+            time.sleep(0.1)
 
     # what breaks
 
