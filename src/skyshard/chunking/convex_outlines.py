@@ -30,6 +30,7 @@ class OutlineFault(StrEnum):
 
     NONE = ""
     NOT_FINITE = "a corner is NaN, NULL or beyond a pole"
+    NO_CORNERS = "it is no polygon of corners in ICRS"
     FEW_CORNERS = "fewer than three different corners"
     MANY_CORNERS = f"more than {MOST_CORNERS} corners"
     HEMISPHERE = "it reaches over a hemisphere"
@@ -91,8 +92,9 @@ def outlines(ra: Floats, dec: Floats, counts: NDArray[np.int64] | None = None, e
     is_finite: Flags = np.asarray((~is_given | (np.isfinite(ra) & (np.abs(dec) <= 90.0))).all(axis=1))
     vectors = unit_vectors(np.where(is_given, ra, 0.0), np.where(is_given & is_finite[:, None], dec, 0.0))
     vectors = np.where(is_finite[:, None, None], vectors, 0.0)
-    vectors, counts = _without_repeats(vectors, counts)
     faults = np.where(is_finite, 0, _CODE[OutlineFault.NOT_FINITE]).astype(np.int8)
+    faults[counts == 0] = _CODE[OutlineFault.NO_CORNERS]
+    vectors, counts = _without_repeats(vectors, counts)
     faults[(faults == 0) & (counts < 3)] = _CODE[OutlineFault.FEW_CORNERS]
     faults[(faults == 0) & (counts > MOST_CORNERS)] = _CODE[OutlineFault.MANY_CORNERS]
     is_open = faults == 0

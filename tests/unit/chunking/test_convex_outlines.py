@@ -67,7 +67,12 @@ def test_circle_is_about_the_centre_of_mass(polygon: Polygon) -> None:
         ([(1, 1), (math.nan, 2), (2, 2)], OutlineFault.NOT_FINITE),
         ([(1, 1), (2, 91), (2, 2)], OutlineFault.NOT_FINITE),
         ([(0, 0), (1, 0), (2, 0), (1.5, 0)], OutlineFault.FLAT),
+        ([(0, 0), (90, 0), (180, 0), (270, 0)], OutlineFault.FLAT),  # a whole hemisphere
+        ([(0, 0), (180, 0), (90, 45)], OutlineFault.FLAT),  # a side of 180 degrees is on no one great circle
+        ([], OutlineFault.NO_CORNERS),
         ([(0, 0), (1, 1), (1, 0), (0, 1)], OutlineFault.CROSSING),
+        ([(10, 0), (11, 0), (11, 1), (11, 0), (10, 0)], OutlineFault.DENTED),  # there and back again
+        ([(10, 0), (11, 0), (11, 1), (10, 0), (9, 1)], OutlineFault.DENTED),  # two triangles that touch
         ([(0, 0), (2, 0), (0.2, 0.2), (0, 2)], OutlineFault.DENTED),
         ([(0, 80), (120, -80), (240, 80), (180, -80)], OutlineFault.HEMISPHERE),
         ([(10 * math.cos(i), 10 * math.sin(i)) for i in np.arange(MOST_CORNERS + 1) * 0.36], OutlineFault.MANY_CORNERS),
@@ -79,6 +84,25 @@ def test_polygon_that_is_none_is_named(corners: list[tuple[float, float]], fault
     assert made.fault(0) is fault
     assert np.isnan(made.normals).all()
     assert np.isnan(made.bounds).all()
+
+
+@pytest.mark.parametrize(
+    ("corners", "plain"),
+    [
+        ([(0, 90), (90, 90), (45, 80), (10, 80)], [(0, 90), (45, 80), (10, 80)]),  # a pole has every right ascension
+        ([(719.9, 0), (720.1, 0), (0.1, 1), (-0.1, 1)], [(359.9, 0), (0.1, 0), (0.1, 1), (359.9, 1)]),
+        ([(10, 0), (10, 0), (11, 0), (11, 1), (11, 1), (10, 0)], [(10, 0), (11, 0), (11, 1)]),
+    ],
+)
+def test_corners_in_other_words_are_the_same_polygon(
+    corners: list[tuple[float, float]], plain: list[tuple[float, float]]
+) -> None:
+    """At a pole, over RA 0 by any number of turns, and with corners that come again."""
+    made, other = made_of(*corners), made_of(*plain)
+    assert made.fault(0) is other.fault(0) is OutlineFault.NONE
+    assert made.counts.tolist() == other.counts.tolist() == [len(plain)]
+    np.testing.assert_allclose(made.normals, other.normals, atol=1e-12)
+    np.testing.assert_allclose(made.bounds, other.bounds, atol=1e-7)
 
 
 def test_clockwise_polygon_is_turned_and_counted() -> None:

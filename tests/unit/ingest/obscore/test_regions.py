@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import pyarrow as pa
 
+from skyshard.chunking.convex_outlines import OutlineFault
 from skyshard.ingest.obscore.regions import bounds_geometry, parse_polygons, region_arrays, region_outlines
 
 
@@ -14,6 +15,14 @@ def test_texts_that_are_no_polygons_have_no_corners() -> None:
     """Circles, half a pair, words; spelling and blanks do not matter."""
     texts = ["polygon 1 2  3 4 5e0 6", "POLYGON ICRS 1 2 3", "CIRCLE 1 2 3", "POLYGON ICRS 1 2 x 4 5 6", "", None]
     assert parse_polygons(pa.array(texts))[2].tolist() == [3, 0, 0, 0, 0, 0]
+
+
+def test_texts_that_are_no_polygons_are_named_so() -> None:
+    """A circle, another frame, no text, numbers that no double holds; a line and a polygon are not."""
+    texts = ["CIRCLE ICRS 1 2 3", "POLYGON FK5 1 2 3 2 3 4", None, "POLYGON ICRS 1e999 2 3 2 3 4", "POLYGON 1 2 3 2"]
+    made = region_outlines(parse_polygons(pa.array([*texts, "POLYGON ICRS +1 2. 3e0 2 3 4"])), 4)
+    none, few = OutlineFault.NO_CORNERS, OutlineFault.FEW_CORNERS
+    assert [made.fault(row) for row in range(6)] == [none, none, none, OutlineFault.NOT_FINITE, few, OutlineFault.NONE]
 
 
 def test_columns_say_the_same_polygon() -> None:
