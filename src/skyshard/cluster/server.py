@@ -338,7 +338,8 @@ def _is_there(pid: int) -> bool:
 def _command_line(pid: int) -> list[bytes]:
     """The words of a process; none when it has ended, even while its last threads still hold files and locks."""
     try:
-        return [word for word in (PROC / str(pid) / "cmdline").read_bytes().split(b"\0") if word]
+        with open(f"{PROC}/{pid}/cmdline", "rb", buffering=0) as file:  # of hundreds of processes, one after another
+            return [word for word in file.read().split(b"\0") if word]
     except OSError:
         return []
 
