@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def database(testbed: Testbed, folder: Path) -> Iterator[str]:
     name = f"x{uuid.uuid4().hex[:10]}"
-    testbed.ingest(folder, database=name)
+    testbed.ingest(folder, database=name, columns="all")
     yield name
     testbed.drop(name)
 

@@ -40,11 +40,9 @@ def drop_table(site: Site, database: str, table: str) -> int:
 
 
 def _forget(site: Site, catalog: Catalog, table: str) -> int:
-    database, registry = catalog.database, site.registry
-    names = {server: set(listed) for server, listed in _names(site, catalog, table).items()}
-    layout = catalog.layout
+    names, servers = _names(site, catalog, table), site.started_s()
     try:
-        number = registry.transactions.drop_table(database, layout, table, names, site.started_s())
+        number = site.registry.transactions.drop_table(catalog.database, catalog.layout, table, names, servers)
     except UserError as error:
         what = f"{catalog.called}.{table} cannot be dropped: {error.what}"
         raise UserError(what, remedy=error.remedy) from None
@@ -57,7 +55,7 @@ def _names(site: Site, catalog: Catalog, table: str) -> dict[str, set[str]]:
     database, registry = catalog.database, site.registry
     held = by_node(registry.replicas.all(database, table=table), site.nodes)
     dummies = dummy_tables([(table, catalog.tables[table].layout.role)])
-    names = {node: set(expected_tables(held[node]) | dummies) for node in site.nodes}
+    names = {node: expected_tables(held[node]) | dummies for node in site.nodes}
     names[CZAR_NAME] = expected_index_tables(database, registry.index_parts.all(database, table))
     return names
 
