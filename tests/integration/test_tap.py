@@ -92,6 +92,14 @@ def test_answers_are_the_czar_s(sky: Testbed, service: pyvo.dal.TAPService) -> N
     assert (len(cut), cut.status[0]) == (7, "OVERFLOW")
 
 
+def test_times_that_a_query_makes_are_times(sky: Testbed, service: pyvo.dal.TAPService) -> None:
+    """At once and as a job: with the T between day and hour that DALI wants."""
+    query = f"SELECT TOP 1 CAST('2020-01-02 03:04:05.5' AS TIMESTAMP) AS t FROM {DATABASE}.Object"
+    for found in (service.search(query), service.run_async(query)):
+        assert found.getdesc("t").xtype == "timestamp"
+        assert str(found["t"][0]) == "2020-01-02T03:04:05.500000"
+
+
 def test_letters_that_latin1_lacks_can_be_asked(sky: Testbed, service: pyvo.dal.TAPService) -> None:
     """In strings, at once and as a job; CAST loses none of them."""
     adql = (

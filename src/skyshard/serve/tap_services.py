@@ -23,10 +23,14 @@ Rows = Sequence[Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class AskedColumn:
-    """A column of an answer; ``origin`` is schema, table and column where it shows a table's own unchanged."""
+    """A column of an answer; ``origin`` is schema, table and column where it shows a table's own unchanged.
+
+    ``is_time``: the query makes a time.
+    """
 
     name: str
     origin: tuple[str, str, str] | None
+    is_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class CzarAdql:
             self._known = tables, KnownTables.of(tables)
         made = translate(text, self._known[1], limit)
         columns = tuple(
-            AskedColumn(one.name, (one.table.schema, one.table.name, one.column) if one.table else None)
+            AskedColumn(one.name, (one.table.schema, one.table.name, one.column) if one.table else None, one.is_time)
             for one in made.columns
         )
         return AskedQuery(made.sql, columns, made.is_own, made.most_rows)

@@ -13,11 +13,15 @@ from skyshard.czar.sql.item_names import first_select
 
 @dataclass(frozen=True, slots=True)
 class OutputColumn:
-    """One column of the answer; ``table`` and ``column`` are known where it is a table's own."""
+    """One column of the answer; ``table`` and ``column`` are known where it is a table's own.
+
+    ``is_time``: it is cast to a time.
+    """
 
     name: str
     table: KnownTable | None = None
     column: str = ""
+    is_time: bool = False
 
 
 def output_columns(tree: exp.Query, scopes: Scopes) -> tuple[OutputColumn, ...]:
@@ -55,10 +59,11 @@ def _output(item: exp.Expr, place: int, sources: list[TableSource]) -> OutputCol
     if isinstance(inner, exp.Column):
         table, column = owner_of(inner, sources)
         return OutputColumn(item.alias or column or inner.name, table, column)
+    is_time = isinstance(inner, exp.Cast) and inner.to.this == exp.DType.TIMESTAMPTZ  # as ADQL's TIMESTAMP is parsed
     if item.alias:
-        return OutputColumn(item.alias)
+        return OutputColumn(item.alias, is_time=is_time)
     named = inner.name if isinstance(inner, exp.Anonymous) else inner.key if isinstance(inner, exp.AggFunc) else ""
-    return OutputColumn(named.lower() or f"column_{place}")
+    return OutputColumn(named.lower() or f"column_{place}", is_time=is_time)
 
 
 def owner_of(column: exp.Column, sources: list[TableSource]) -> tuple[KnownTable | None, str]:

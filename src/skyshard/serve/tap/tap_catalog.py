@@ -45,9 +45,9 @@ class TapCatalog:
         return TapCatalog(self.schemas, names, {**self.tables, **{(one.schema, one.name): one for one in tables}})
 
     def field(self, asked: AskedColumn) -> Field | None:
-        """How a table declares the column that an answer shows; None where it shows none unchanged."""
+        """How a table declares the column that an answer shows, or a time is declared; None where neither is known."""
         if asked.origin is None:
-            return None
+            return Field(asked.name, "char", "*", "timestamp") if asked.is_time else None
         schema, name, column = asked.origin
         table = self.tables.get((schema, name))
         found = table.column(column) if table is not None else None

@@ -52,6 +52,8 @@ def test_columns_of_the_answer_are_traced_to_tables() -> None:
     found = translate(query, KNOWN).columns
     assert [one.column for one in found] == [*OBJECT.columns, "ra", "", ""]
     assert [one.name for one in found[-3:]] == ["x", "count", "column_8"]
+    times = translate("SELECT CAST('2020-01-01' AS TIMESTAMP) AS t, CAST(ra AS INTEGER) FROM dp1.Object", KNOWN).columns
+    assert [one.is_time for one in times] == [True, False]
     assert translate("SELECT * FROM dp1.Object NATURAL JOIN dp1.Source", KNOWN).columns == ()
 
 
