@@ -70,7 +70,9 @@ class InputSlice:
             str(path).encode()
             found = path.stat()
         except UnicodeEncodeError:
-            raise UserError(f"the name of '{path}' is no UTF-8", remedy="rename the file or folder") from None
+            raise UserError(
+                f"the name of file {str(path)!r} is not UTF-8", remedy="rename the file or folder"
+            ) from None
         except OSError as error:
             raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the file") from None
         return InputSlice(str(path), found.st_size, chunk=chunk, is_overlap=is_overlap, changed_ns=found.st_mtime_ns)

@@ -72,13 +72,13 @@ def test_a_sample_beside_the_parts_of_a_table_is_none_of_it(tmp_path: Path) -> N
     }
 
 
-def test_a_name_that_is_no_utf8_is_told(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     """Nothing can write it down: neither the registry nor Arrow."""
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/t/odd\xff.parquet")
     mapped(tmp_path, "t/a.parquet", "t/b.parquet")
     (tmp_path / "t" / "b.parquet").rename(odd)
     (why,) = map_folder(tmp_path).left.values()
-    assert "is no UTF-8; rename the file or folder" in why
+    assert "is not UTF-8; rename the file or folder" in why
 
 
 def test_of_a_folder_without_a_file_that_can_be_read_the_first_is_named(tmp_path: Path) -> None:
