@@ -24,6 +24,7 @@ from tests.support.frozen import FIRST
 from tests.support.stepping import Stopped, stop_at
 from tests.support.warm_processes import warm_exit_code
 
+from skyshard import releases
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.cluster.cluster import CZAR_NAME, MONO_NAME, Cluster
 from skyshard.cluster.private_cluster import PrivateCluster
@@ -185,6 +186,46 @@ def test_tables_of_a_dropped_database_stay_for_the_time_of_grace(testbed: Testbe
     testbed.registry.life.keep_until(name, time.time())
     testbed.ingest(SKY, database=f"{name}_x", tables=["Object"])
     assert left_of(testbed.cluster, name) == []
+
+
+def test_a_successor_takes_name_and_aliases_and_the_old_one_goes_after_its_time(testbed: Testbed, name: str) -> None:
+    """In one step: the name and its alias give the new rows at once; the old tables are there for the time of grace."""
+    new, alias = f"{name}_new", f"{name}_latest"
+    testbed.ingest(SKY, database=name, tables=["Object"])
+    testbed.ingest(SKY, database=new)
+    testbed.alias(alias, name)
+    old, place = stored_as(testbed, name), testbed.wiring.life_place()
+    releases.take_over(place, name, new, grace_s=3600.0)
+    sources = "SELECT COUNT(*) AS n FROM Source"
+    assert count(testbed, name, sources) == count(testbed, alias, sources) > 0
+    assert stored_as(testbed, name) == new
+    with pytest.raises(UserError, match=f"no database '{new}'"):
+        testbed.query(COUNT, database=new)
+    testbed.finish_drops()
+    assert left_of(testbed.cluster, old) != []
+    with pytest.raises(UserError, match=f"'{new}' is being dropped"):
+        releases.take_over(place, name, new)
+    testbed.registry.life.keep_until(old, time.time())
+    testbed.finish_drops()
+    assert left_of(testbed.cluster, old) == []
+    assert count(testbed, alias) == OBJECTS
+
+
+def test_what_cannot_be_succeeded_keeps_its_name(testbed: Testbed, name: str) -> None:
+    """By itself, by a database that is not there, or while tables of another database follow its directors."""
+    new, place = f"{name}_new", testbed.wiring.life_place()
+    testbed.ingest(SKY, database=name)
+    testbed.ingest(followers_of(name, Path(testbed.cluster.folder) / "staging"), database=f"{name}_f")
+    with pytest.raises(UserError, match="cannot take its own place"):
+        releases.take_over(place, name, name)
+    with pytest.raises(UserError, match=f"no database '{new}'"):
+        releases.take_over(place, name, new)
+    testbed.ingest(SKY, database=new, tables=["Object"])
+    with pytest.raises(UserError, match=rf"table '{name}_f\.Mark' follows its directors"):
+        releases.take_over(place, name, new)
+    assert (stored_as(testbed, name), stored_as(testbed, new)) == (name, new)
+    assert (count(testbed, name), count(testbed, new)) == (OBJECTS, OBJECTS)
+    testbed.drop(f"{name}_f")
 
 
 def test_a_drop_is_refused_while_a_node_is_down_and_ended_when_it_is_back(testbed: Testbed, name: str) -> None:
