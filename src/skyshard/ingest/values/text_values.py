@@ -207,7 +207,7 @@ def rounded_to_float(values: pa.Array, column: Column, conversions: Counter[str]
 def _integers(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
     texts = _numbers(texts, _INTEGER, column, conversions)
     low, high = column.type.integer_range()
-    trimmed = pc.replace_substring_regex(pc.cast(texts, pa.string()), r"\s+|\.0*\s*$|^\s*\+", "")
+    trimmed = pc.replace_substring_regex(pc.utf8_trim_whitespace(pc.cast(texts, pa.string())), r"^\+|\.0*$", "")
     wide = pa.uint64() if column.type.is_unsigned else pa.int64()
     if column.type.is_unsigned:
         trimmed = pc.replace_substring_regex(trimmed, r"^-(0+)$", r"\1")
