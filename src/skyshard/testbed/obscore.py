@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -68,7 +68,8 @@ class ObsCoreReport:
 
 @dataclass(frozen=True, slots=True)
 class ObsCoreOrder:
-    """What to make of which databases; ``constants``: a shipped name or a file, else by the filters of each release.
+    """What to make of which databases; ``constants``: a shipped name or a file, of all or by database, else by the
+    filters of each release.
 
     ``bad_regions``: a row with a polygon that is none, or of an image that another row has already, is refused, or left
     out and counted.
@@ -76,7 +77,7 @@ class ObsCoreOrder:
 
     databases: Sequence[str]
     into: str = "ivoa"
-    constants: str = ""
+    constants: str | Mapping[str, str] = ""
     bad_regions: BadRegions = "refuse"
     grace_s: float = 3600.0
     """Seconds for which a replaced table stays, for queries that began before."""
@@ -159,8 +160,9 @@ class ObsCoreMaker:
         return ReleaseObservations(database, name, dict(tally.images), tally.turned, dict(tally.bad))
 
     def _constants(self, database: str, filters: list[str]) -> tuple[str, Constants]:
+        given = self.order.constants
         try:
-            return read_constants(self.order.constants, filters)
+            return read_constants(given if isinstance(given, str) else given.get(database, ""), filters)
         except UserError as error:
             raise UserError(f"database '{database}': {error.what}", remedy=error.remedy) from None
 

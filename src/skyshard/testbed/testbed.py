@@ -10,7 +10,7 @@ The commands are thin shells around it, and so is the Python API:
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -302,7 +302,7 @@ class Testbed(PublishedDatabases):
         self,
         *databases: str,
         into: str = "ivoa",
-        constants: str = "",
+        constants: str | Mapping[str, str] = "",
         bad_regions: Literal["refuse", "skip"] = "refuse",
         grace_s: float = 3600.0,
         is_plan: bool = False,
@@ -312,7 +312,8 @@ class Testbed(PublishedDatabases):
         Args:
             databases: releases with the detectors of their visits (VisitDetector, CcdVisit or Science_Ccd_Exposure).
             into: the database that gets the table ``ObsCore``, and no other.
-            constants: what is constant for a camera: a shipped name or a file; by the filters used if empty.
+            constants: what is constant for a camera: a shipped name or a file, of all or by database; by the filters
+                used if empty.
             bad_regions: what becomes of an image whose polygon is none.
             grace_s: seconds for which a replaced table stays, for queries that began before.
 

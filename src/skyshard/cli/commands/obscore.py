@@ -20,8 +20,12 @@ def obscore(
     databases: Annotated[list[str], typer.Argument(help="The releases, by their databases.", metavar="DATABASE...")],
     into: Annotated[str, typer.Option(help="The database that gets the table.")] = "ivoa",
     constants: Annotated[
-        str, typer.Option(help="What is constant for a camera: a shipped name or a YAML file.", metavar="NAME|FILE")
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            help="What is constant for a camera: a shipped name or a YAML file; of one of the databases, or of all.",
+            metavar="[DATABASE=]NAME|FILE",
+        ),
+    ] = None,
     bad_regions: Annotated[
         str,
         typer.Option(
@@ -38,14 +42,36 @@ def obscore(
     if bad_regions not in _POLICIES:
         raise UserError(f"--bad-regions {bad_regions}", remedy=f"give one of {', '.join(_POLICIES)}")
     policy: BadRegions = "skip" if bad_regions == "skip" else "refuse"
+    chosen = _by_database(constants or [], databases)
     with skyshard.Testbed(cluster) as testbed, interruptible():
         report = testbed.obscore(
-            *dict.fromkeys(databases), into=into, constants=constants, bad_regions=policy, grace_s=grace, is_plan=plan
+            *dict.fromkeys(databases), into=into, constants=chosen, bad_regions=policy, grace_s=grace, is_plan=plan
         )
     if json:
         print_json(asdict(report) | {"rows": report.rows})
         return
     _show(report)
+
+
+def _by_database(given: list[str], databases: list[str]) -> dict[str, str]:
+    """Constants of each database.
+
+    Raises:
+        UserError: of a database that is none of them, or twice of the same.
+
+    >>> _by_database(["hsc", "b=/tmp/mine.yaml"], ["a", "b"])
+    {'a': 'hsc', 'b': '/tmp/mine.yaml'}
+    """
+    found: dict[str, str] = {}
+    for word in given:
+        head, sign, name = word.partition("=")
+        database = head if sign and "/" not in head else ""
+        if database and database not in databases:
+            raise UserError(f"--constants {word}: '{database}' is none of the databases", remedy="name one of them")
+        if database in found:
+            raise UserError(f"--constants {word}: there are constants already", remedy="give one for each database")
+        found[database] = name if database else word
+    return {one: found.get(one, found.get("", "")) for one in databases}
 
 
 def _show(report: ObsCoreReport) -> None:
