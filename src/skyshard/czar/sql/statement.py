@@ -246,11 +246,11 @@ def _parse(tokens: list[Token], text: str) -> exp.Query:
 
 
 def _unwrapped(tree: exp.Expr | None) -> exp.Expr | None:
-    """A query without parentheses around it; what is sorted or cut outside of them is done to the query itself."""
+    """A query without parentheses around it; what is named, sorted or cut outside of them is done to it itself."""
     if not isinstance(tree, exp.Subquery):
         return tree
     inner = _unwrapped(tree.this)
-    outside = {key: part for key in ("order", "limit", "offset") if (part := tree.args.get(key)) is not None}
+    outside = {key: part for key in ("with_", "order", "limit", "offset") if (part := tree.args.get(key)) is not None}
     if inner is None or not outside:
         return inner
     if any(inner.args.get(key) is not None for key in ("limit", "offset")):
