@@ -242,7 +242,21 @@ def _parse(tokens: list[Token], text: str) -> exp.Query:
     tree = _unwrapped(trees[0])
     if not isinstance(tree, exp.Query):
         raise Refusal("not-a-query", "this is not a query", remedy="ask with SELECT")
+    for nested in reversed(list(tree.find_all(exp.Subquery))):
+        _take_in(nested)
     return tree
+
+
+_OUTSIDE = ("with_", "order", "limit", "offset")
+"""What may stand outside of a query's parentheses, and is its own."""
+
+
+def _take_in(nested: exp.Subquery) -> None:
+    """Names behind the parentheses of a nested query are those inside of them, none of the query around."""
+    if any(nested.args.get(key) is not None for key in _OUTSIDE):
+        nested.set("this", _unwrapped(nested.copy()))
+        for key in _OUTSIDE:
+            nested.set(key, None)
 
 
 def _unwrapped(tree: exp.Expr | None) -> exp.Expr | None:
@@ -250,7 +264,7 @@ def _unwrapped(tree: exp.Expr | None) -> exp.Expr | None:
     if not isinstance(tree, exp.Subquery):
         return tree
     inner = _unwrapped(tree.this)
-    outside = {key: part for key in ("with_", "order", "limit", "offset") if (part := tree.args.get(key)) is not None}
+    outside = {key: part for key in _OUTSIDE if (part := tree.args.get(key)) is not None}
     if inner is None or not outside:
         return inner
     if any(inner.args.get(key) is not None for key in ("limit", "offset")):
