@@ -253,10 +253,15 @@ _OUTSIDE = ("with_", "order", "limit", "offset")
 
 def _take_in(nested: exp.Subquery) -> None:
     """Names behind the parentheses of a nested query are those inside of them, none of the query around."""
-    if any(nested.args.get(key) is not None for key in _OUTSIDE):
-        nested.set("this", _unwrapped(nested.copy()))
-        for key in _OUTSIDE:
-            nested.set(key, None)
+    if not any(nested.args.get(key) is not None for key in _OUTSIDE):
+        return
+    inner = _unwrapped(nested.copy())
+    if isinstance(nested.parent, exp.Subquery | exp.CTE):  # MariaDB takes no WITH in doubled parentheses
+        nested.replace(inner)
+        return
+    nested.set("this", inner)
+    for key in _OUTSIDE:
+        nested.set(key, None)
 
 
 def _unwrapped(tree: exp.Expr | None) -> exp.Expr | None:
