@@ -12,6 +12,9 @@ from skyshard.ingest.source import InputSlice, Origin, SourceTable
 from skyshard.ingest.sources.butler_paths import read_butler_path
 from skyshard.registry.stored.records import InputFile
 
+GivenByFolders = Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]]
+"""Table and path of a file → the columns whose values its folders give."""
+
 
 def input_files(tables: Iterable[SourceTable]) -> list[InputFile]:
     """The files of the tables with provenance, each once a table, by table and path; they have no numbers yet."""
@@ -37,6 +40,11 @@ def _file(table: str, origin: Origin, piece: InputSlice, size: int) -> InputFile
         0, table, piece.path, size, piece.changed_ns, str(named.dataset), named.dataset.tract,
         origin.run or named.run, origin.weekly or named.weekly, origin.ticket or named.ticket,
     )  # fmt: skip
+
+
+def given_by_folders(plan: IngestPlan) -> GivenByFolders:
+    """Those of all files of a plan."""
+    return {(table.name, piece.path): piece.given for table in plan.tables for piece in table.source.slices}
 
 
 def with_numbers(plan: IngestPlan, numbers: Mapping[tuple[str, str], int]) -> IngestPlan:

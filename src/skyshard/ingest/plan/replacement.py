@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan
-from skyshard.ingest.plan.input_files import input_files
+from skyshard.ingest.plan.input_files import GivenByFolders, given_by_folders, input_files
 from skyshard.ingest.source import InputSlice
 from skyshard.registry.stored.records import InputFile
 
@@ -41,11 +41,12 @@ def replacing(
     pairs = {pair for one in wanted for pair in choice.of(one)}
     old = {file.number: file for file, _ in pairs if file is not None}
     new = {(file.table, file.path): file for _, file in pairs if file is not None}
-    same = _unchanged(old.values(), new.values())
+    given = given_by_folders(plan)
+    same = _unchanged(old.values(), new.values(), given)
     for before, now in same:
         old.pop(before.number)
         new.pop((now.table, now.path))
-    _require_new_content(plan, new.values(), [file for file in standing if file.number not in old])
+    _require_new_content(plan, new.values(), [file for file in standing if file.number not in old], given)
     tables = []
     for table in plan.tables:
         slices = tuple(piece for piece in table.source.slices if (table.name, piece.path) in new)
@@ -112,27 +113,31 @@ def is_same(before: InputFile, now: InputFile) -> bool:
     return is_of_dataset or before.path == now.path or os.path.realpath(before.path) == os.path.realpath(now.path)
 
 
-def bytes_digest(file: InputFile) -> str:
-    """Digest of all bytes of a file, as the registry keeps it."""
-    return InputSlice(file.path, file.bytes).fingerprint()
+def bytes_digest(file: InputFile, given: GivenByFolders) -> str:
+    """Digest of all bytes of a file, and of what its folders give, as the registry keeps it."""
+    return InputSlice(file.path, file.bytes, given=given.get((file.table, file.path), ())).fingerprint()
 
 
-def _unchanged(old: Collection[InputFile], new: Collection[InputFile]) -> list[tuple[InputFile, InputFile]]:
+def _unchanged(
+    old: Collection[InputFile], new: Collection[InputFile], given: GivenByFolders
+) -> list[tuple[InputFile, InputFile]]:
     """Ingested files and those in their place that have the same bytes, one to one."""
     return [
         (before, now)
         for now in new
         if len(found := [before for before in old if is_same(before, now)]) == 1
         and (before := found[0]).bytes == now.bytes
-        and before.digest == bytes_digest(now)
+        and before.digest == bytes_digest(now, given)
     ]
 
 
-def _require_new_content(plan: IngestPlan, new: Iterable[InputFile], staying: Sequence[InputFile]) -> None:
+def _require_new_content(
+    plan: IngestPlan, new: Iterable[InputFile], staying: Sequence[InputFile], given: GivenByFolders
+) -> None:
     """Refuse a file that has the bytes of another one, whose rows stay: its rows would be there twice."""
     contents = {(file.table, file.digest): file.path for file in staying if file.rows}
     for file in new:
-        other = contents.get((file.table, bytes_digest(file)))
+        other = contents.get((file.table, bytes_digest(file, given)))
         if other is not None:
             raise UserError(
                 f"'{file.path}' has the content of '{other}', which is in '{plan.called}'",

@@ -42,4 +42,4 @@ def _digest(piece: InputSlice, digest: str) -> str:
     """A file that is read in several slices has been digested in pieces only."""
     if piece.span is None:
         return digest
-    return InputSlice(piece.path, piece.bytes).fingerprint()
+    return InputSlice(piece.path, piece.bytes, given=piece.given).fingerprint()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.support.tract_files import NEXT_RUN, TractFiles, first_state, second_objects
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan, make_plan
-from skyshard.ingest.plan.input_files import input_files
+from skyshard.ingest.plan.input_files import given_by_folders, input_files
 from skyshard.ingest.plan.new_slices import new_slices
 from skyshard.ingest.plan.replacement import bytes_digest, replacing
 from skyshard.ingest.sources.open_source import open_source
@@ -30,9 +33,13 @@ def plan_of(files: TractFiles) -> IngestPlan:
 
 def ingested(files: TractFiles) -> list[InputFile]:
     """As the registry knows the files that are there, after one transaction."""
-    found = input_files(table.source for table in plan_of(files).tables)
+    return standing_of(plan_of(files))
+
+
+def standing_of(plan: IngestPlan) -> list[InputFile]:
+    found, given = input_files(table.source for table in plan.tables), given_by_folders(plan)
     return [
-        replace(file, number=number, digest=bytes_digest(file), rows=1, transaction=3)
+        replace(file, number=number, digest=bytes_digest(file, given), rows=1, transaction=3)
         for number, file in enumerate(found, 1)
     ]
 
@@ -91,3 +98,26 @@ def test_a_rewritten_file_is_refused_with_the_way_out(files: TractFiles) -> None
     second_objects(again)
     with pytest.raises(UserError, match=r"is objectTable_tract tract 1 .* \(transaction 3\); add --replace"):
         new_slices(plan_of(again), taken, standing)
+
+
+def test_what_folders_give_is_content(tmp_path: Path) -> None:
+    """A file that is the same stays, and one with the bytes of another is refused, but not of one in another folder."""
+    paths = {name: tmp_path / name for name in ("band=g/a.parquet", "band=g/b.parquet", "band=r/a.parquet")}
+    for number, path in enumerate(paths.values()):
+        path.parent.mkdir(exist_ok=True)
+        pq.write_table(pa.table({"n": [number]}), path)
+    declared = "[{name: n, type: int}, {name: band, type: char(1)}]"
+    (tmp_path / "mapping.yaml").write_text(
+        "version: 1\ndatabase: sky\nprovenance: true\nstriping: {stripes: 18, substripes: 6, overlap_deg: 0.1}\n"
+        f"tables: {{T: {{role: regular, files: ['**/*.parquet'], declare: {declared}}}}}\n"
+    )
+    plan = make_plan(open_source(tmp_path / "mapping.yaml"))
+    digests = {piece.path: piece.fingerprint() for piece in plan.tables[0].source.slices}
+    standing = [replace(file, digest=digests[file.path]) for file in standing_of(plan)]
+    first, second, other = map(str, paths.values())
+    assert replacing(plan, standing, [first]).replaced == ()
+    shutil.copy(first, other)
+    assert coming(replacing(make_plan(open_source(tmp_path / "mapping.yaml")), standing, [other])) == [other]
+    shutil.copy(first, second)
+    with pytest.raises(UserError, match=r"b.parquet' has the content of '.*a.parquet', which is in 'sky'"):
+        replacing(make_plan(open_source(tmp_path / "mapping.yaml")), standing, [second])
