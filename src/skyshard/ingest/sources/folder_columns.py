@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable
 from pathlib import PurePath
 from urllib.parse import unquote
 
+from skyshard.basics.errors import UserError
+
 _COLUMN = re.compile(r"([A-Za-z_]\w*)=(.*)")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 _PLACES = ("Norder", "Dir", "Npix")
@@ -28,26 +30,37 @@ def first_column(path: PurePath) -> int | None:
 def folder_values(path: PurePath) -> dict[str, str | None]:
     """The values that folders of a path give, as texts; letters that no folder may have are written as in addresses.
 
+    Raises:
+        UserError: such letters are not UTF-8.
+
     >>> folder_values(PurePath("sky/band=g/name=a%2Fb/night=__HIVE_DEFAULT_PARTITION__/band=.parquet"))
     {'band': 'g', 'name': 'a/b', 'night': None}
     """
     given = [found for name in path.parts[:-1] if (found := _COLUMN.fullmatch(name))]
-    return {one[1]: None if one[2] == _NULL else unquote(one[2]) for one in given}
+    return {one[1]: None if one[2] == _NULL else _unquoted(one[0], one[2]) for one in given}
+
+
+def _unquoted(folder: str, text: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise UserError(f"folder '{folder}' has letters that are not UTF-8", remedy="rename the folder") from None
 
 
 def lost_columns(paths: Iterable[PurePath], known: Collection[str]) -> dict[str, str]:
-    """The columns that names of folders give and files do not have, each with the first folder that gives it.
+    """The columns that names of folders give and nothing takes, each with the first folder that gives it.
 
     Args:
         paths: of the files, below the folder of the catalog.
-        known: columns of the files.
+        known: columns that files have or that are taken, in any case.
 
-    >>> lost_columns([PurePath("band=g/night=7/a.parquet"), PurePath("Norder=1/Npix=7.parquet")], ["night"])
+    >>> lost_columns([PurePath("band=g/night=7/a.parquet"), PurePath("Norder=1/Npix=7.parquet")], ["Night"])
     {'band': 'band=g'}
     """
+    taken = {name.lower() for name in (*_PLACES, *known)}
     found: dict[str, str] = {}
     for path in paths:
         for name in path.parts[:-1]:
-            if (given := _COLUMN.fullmatch(name)) and given[1] not in (*_PLACES, *known):
+            if (given := _COLUMN.fullmatch(name)) and given[1].lower() not in taken:
                 found.setdefault(given[1], name)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pyarrow as pa
 
@@ -79,8 +79,8 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
         if name in inferred:
             mapped, notes = inferred[name].mapped, (*notes, *inferred[name].notes)
             schema = {name.lower(): inferred[name].table}
-        made = _source_table(path, name, mapped, schema, files.files, _origin(mapping, folder))
-        notes = (*notes, *_lost_columns(folder, mapped, files.files, made.table))
+        made = _source_table(path, folder, name, mapped, schema, files.files, _origin(mapping, folder))
+        notes = (*notes, *_lost_columns(folder, mapped, files.files, made))
         tables[name] = replace(made, notes=notes, is_inferred=name in inferred)
     layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
     tables = {name: replace(table, layout=layouts[name]) for name, table in tables.items()}
@@ -89,13 +89,18 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
     return Source(str(path), "mapping", mapping.database, layout, tables, unopened=unopened)
 
 
-def _lost_columns(folder: Path, mapped: MappedTable, files: Sequence[Path], table: Table) -> tuple[str, ...]:
-    """What is to be said of columns that the names of folders give and the table does not have."""
-    below = (path.relative_to(folder) for path in files if path.is_relative_to(folder))
-    lost = lost_columns(below, table.column_names)
+def _lost_columns(folder: Path, mapped: MappedTable, files: Sequence[Path], made: SourceTable) -> tuple[str, ...]:
+    """What is to be said of columns that the names of folders give and the table does not take."""
+    taken = {name for piece in made.slices for name, _ in piece.given}
+    lost = lost_columns((_below(folder, path) for path in files), {*made.table.column_names, *taken})
     named = ", ".join(f"{name} ({part})" for name, part in lost.items())
     advice = "; declare them" if is_parquet(mapped.format, files[0]) else ""
     return (f"{len(lost)} columns left out, only folders have their values: {named}{advice}",) if lost else ()
+
+
+def _below(folder: Path, path: Path) -> PurePath:
+    """A file's path from the folder of the input on: what is above it, and how it was spelled, says nothing of rows."""
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
 def _origin(mapping: MappingFile, root: Path) -> Origin | None:
@@ -112,6 +117,7 @@ def _schema(mapping: MappingFile) -> dict[str, Table]:
 
 def _source_table(
     path: Path,
+    folder: Path,
     name: str,
     mapped: MappedTable,
     schema: Mapping[str, Table],
@@ -126,7 +132,7 @@ def _source_table(
     conversions = tuple(text for rule in rules if (text := rule.describe()))
     conversions += (f"rows where {mapped.where}",) * bool(mapped.where)
     if is_parquet(mapped.format, files[0]):
-        slices, unused = _parquet(where, mapped, rules, files)
+        slices, unused = _parquet(where, folder, mapped, rules, files)
         if mapped.where:  # how many rows of a file are taken is not known yet
             slices = tuple(replace(piece, rows=None) for piece in slices)
         made = SourceTable(table, layout, slices, ParquetReader(rules, mapped.where), (*conversions, *unused))
@@ -205,7 +211,7 @@ def _rule(where: str, column: Column, mapped: MappedTable) -> Rule:
 
 
 def _parquet(
-    where: str, mapped: MappedTable, rules: Sequence[Rule], files: Sequence[Path]
+    where: str, folder: Path, mapped: MappedTable, rules: Sequence[Rule], files: Sequence[Path]
 ) -> tuple[tuple[InputSlice, ...], tuple[str, ...]]:
     """Parts of all files; their columns must be there and of one kind."""
     inputs = {source: rule for rule in rules for source in rule.inputs}
@@ -215,7 +221,7 @@ def _parquet(
     kinds: dict[str, tuple[str, Path]] = {}
     with ThreadPoolExecutor(_READERS) as readers:
         for path, (found, schema) in zip(files, readers.map(parquet_slices, files), strict=True):
-            given = _given(path, schema.names, {*inputs, *asked})
+            given = _given(_below(folder, path), schema.names, inputs, asked)
             slices += [replace(piece, given=tuple(given.items())) for piece in found]
             if first is not None and schema.equals(first):
                 continue
@@ -232,10 +238,13 @@ def _parquet(
     return tuple(slices), _unused(names, own_names(names, inputs, asked).values())
 
 
-def _given(path: Path, names: Sequence[str], wanted: Collection[str]) -> dict[str, str | None]:
-    """What folders say of the wanted columns that a file does not have."""
-    there = own_names(names, wanted)
-    return {name: text for name, text in folder_values(path).items() if name in wanted and name not in there}
+def _given(
+    path: PurePath, names: Sequence[str], wanted: Collection[str], asked: Collection[str]
+) -> dict[str, str | None]:
+    """What folders of a path say of the wanted columns that its file does not have."""
+    there, values = own_names(names, wanted, asked), folder_values(path)
+    called = {own: name for name, own in own_names([*values], wanted, asked).items() if name not in there}
+    return {called[own]: text for own, text in values.items() if own in called}
 
 
 def _require_columns(where: str, path: Path, names: Sequence[str], mapped: MappedTable, rules: Sequence[Rule]) -> None:

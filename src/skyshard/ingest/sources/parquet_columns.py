@@ -82,12 +82,12 @@ def infer_columns(
     spelled: dict[str, str] = {}
     twins: set[str] = set()
     for schema, paths in _alike(files, schemas):
-        several = twin_names(schema.names)
+        several, described = twin_names(schema.names), set(own_names(schema.names, given).values())
         for entry in schema:
             name = spelled.setdefault(entry.name.lower(), entry.name)
             if name != entry.name and entry.name in several:
                 twins.add(entry.name)
-            elif name not in given:
+            elif entry.name not in described:
                 _add(where, entry.with_name(name), paths, files, found, unsupported)
     named = {name: column for name, column in found.items() if name not in unsupported}
     lengths = _text_lengths(files, schemas, [name for name, column in named.items() if _has_length(column.kind)])

@@ -105,20 +105,20 @@ def _batches(file: pq.ParquetFile, rows: int, groups: range, names: list[str]) -
 def own_names(names: Sequence[str], wanted: Collection[str], asked: Collection[str] = ()) -> dict[str, str]:
     """What a file calls the wanted columns that it has: names are one whatever their case, as in SQL.
 
-    The name itself goes first; of several others that differ from it in case only, none is taken.
+    The name itself goes first; of several others that differ from it in case only, none is taken, and none by two.
 
     Args:
         asked: more columns, which have to be spelled as they are.
 
-    >>> own_names(["ID", "Flux", "flux", "RA"], ["id", "flux", "FLUX", "dec"], ["ra"])
+    >>> own_names(["ID", "Flux", "flux", "RA", "Dec"], ["id", "flux", "FLUX", "dec", "DEC"], ["ra"])
     {'flux': 'flux', 'id': 'ID'}
     """
     spellings: dict[str, list[str]] = {}
     for name in names:
         spellings.setdefault(name.lower(), []).append(name)
-    there, every = set(names), {*wanted, *asked}
+    there, spelled = set(names), Counter(name.lower() for name in {*wanted, *asked})
     others = {name: spellings.get(name.lower(), []) for name in wanted if name not in there}
-    alike = {name: found[0] for name, found in others.items() if len(found) == 1 and found[0] not in every}
+    alike = {name: found[0] for name, found in others.items() if len(found) == 1 and spelled[name.lower()] == 1}
     exact = {name: name for name in (*wanted, *asked) if name in there}
     return exact | alike
 

@@ -75,6 +75,15 @@ def test_a_column_that_another_file_spells_in_another_case_is_one(tmp_path: Path
     assert table.notes[1:] == ("1 columns whose type differs between files: Flux float and double → double",)
 
 
+@pytest.mark.parametrize("spelled", ["FLUX", "flux"])
+def test_what_is_declared_or_omitted_may_be_spelled_in_another_case(tmp_path: Path, spelled: str) -> None:
+    """The file's column is the one that is meant, and no second one of that name."""
+    content = objects(1, 1, flux=[0.5])
+    (row,) = rows(opened(tmp_path, content, declare=[{"name": spelled, "type": "float"}]).tables["Object"])
+    assert {name: value for name, value in row.items() if name.lower() == "flux"} == {spelled: 0.5}
+    assert "flux" not in types(opened(tmp_path, content, omit=[spelled]).tables["Object"])
+
+
 def test_types_that_no_column_holds_are_refused(tmp_path: Path) -> None:
     """Both files, the column and both types are named, before anything is read."""
     with pytest.raises(UserError, match=r"column 'x' is string in '.*o0.parquet' and int64 in '.*o1.parquet'"):

@@ -432,6 +432,40 @@ def test_a_declared_column_takes_the_values_of_folders(tmp_path: Path, schema: s
     assert source.tables["T"].notes == ()
 
 
+def test_folders_above_the_catalog_give_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it lies, and however its path is spelled; a folder in another case, or of a renamed column, gives it."""
+    top = tmp_path / "night=7"
+    (top / "Band=g").mkdir(parents=True)
+    pq.write_table(pa.table({"n": [1]}), top / "Band=g" / "a.parquet")
+    kinds = {"n": "bigint", "night": "int", "filter": "char(1)"}
+    columns = {"declare": [{"name": name, "type": kind} for name, kind in kinds.items()]}
+    table = {"files": ["**/*.parquet"], "role": "regular", "columns": {"filter": {"from": "band"}}, **columns}
+    path = write_mapping(top, T={**table, "allow_missing": ["night"]})
+    monkeypatch.chdir(top)
+    for source in (open_source(path), open_source(Path(path.name))):
+        assert batches_of(source)[0].batch.to_pylist() == [{"n": 1, "night": None, "filter": b"g"}]
+        assert source.tables["T"].notes == ()
+
+
+def test_a_folder_whose_letters_are_no_text_is_refused(tmp_path: Path) -> None:
+    """What stands for them would be another value."""
+    (tmp_path / "band=%e9").mkdir()
+    pq.write_table(pa.table({"n": [1]}), tmp_path / "band=%e9" / "a.parquet")
+    columns = [{"name": "n", "type": "bigint"}, {"name": "band", "type": "char(1)"}]
+    table = {"files": ["**/*.parquet"], "role": "regular", "declare": columns}
+    with pytest.raises(UserError, match="folder 'band=%e9' has letters that are not UTF-8; rename the folder"):
+        open_source(write_mapping(tmp_path, T=table))
+
+
+def test_a_column_of_a_file_is_not_taken_by_two_spellings(tmp_path: Path) -> None:
+    """Neither is its name: the one that is not there is named, and not NULL."""
+    pq.write_table(pa.table({"Flux": [1.5]}), tmp_path / "a.parquet")
+    columns = {"one": {"from": "flux"}, "two": {"from": "FLUX"}}
+    table: dict[str, Any] = {"files": ["a.parquet"], "role": "regular", "columns": columns}
+    table["declare"] = [{"name": name, "type": "double"} for name in columns]
+    assert "has no column 'flux' for 'one'" in refused(write_mapping(tmp_path, T=table), tmp_path / "staging")
+
+
 def test_files_of_other_folders_are_other_inputs(tmp_path: Path) -> None:
     """Though their bytes are the same, where the table takes what the folders say."""
     for band in ("g", "r"):
