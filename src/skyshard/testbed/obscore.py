@@ -82,6 +82,11 @@ class ObsCoreOrder:
     grace_s: float = 3600.0
     """Seconds for which a replaced table stays, for queries that began before."""
 
+    def __post_init__(self) -> None:
+        named = set() if isinstance(self.constants, str) else {*self.constants}
+        if others := sorted(named.difference(self.databases)):
+            raise UserError(f"constants of '{others[0]}', which is none of the databases", remedy="name one of them")
+
 
 class ReleaseHost(Protocol):
     """What a run asks of a testbed."""
