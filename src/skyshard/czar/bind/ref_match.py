@@ -15,7 +15,10 @@ from sqlglot import exp
 from skyshard.basics.errors import Refusal
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
-from skyshard.czar.bind.bound_statement import COLUMN, REF, Bound, Reference, column_of, columns_of
+from skyshard.czar.bind.bound_statement import COLUMN, REF, Block, Bound, Reference, column_of, columns_of
+
+_ALL_ROWS = 2**64 - 1
+"""A LIMIT that keeps a server from merging a derived table with the statement around it."""
 
 
 def is_match(reference: Reference) -> bool:
@@ -93,23 +96,37 @@ def _side_columns(reference: Reference) -> list[str]:
 
 
 def single_rows(bound: Bound) -> Bound:
-    """Replace match tables by their rows, each once: for a server that holds all copies in one table.
+    """Have match tables read each row once: for a server that holds all copies in one table.
 
-    The tree is changed in place.
+    The condition stands where the statement's own ones do. A derived table takes it only where an outer join leaves no
+    place for it, and then it is one that servers do not merge with the statement: of those that it merges, MariaDB
+    10.11 loses rows where a subquery and a window function have a column of them. The tree is changed in place.
     """
-    for reference in bound.tables:
-        if is_match(reference):
+    for block in bound.blocks:
+        for reference in filter(is_match, block.references):
             reference.side = 1
-            node = reference.node
-            table = exp.table_(node.this.copy(), db=node.args["db"].copy())
             condition = single(reference)
             assert condition is not None
-            rows = _where(reference, table, condition)
-            alias = exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True))
-            node.replace(exp.Subquery(this=rows, alias=alias, joins=node.args.get("joins")))
+            if not reference.is_nullable:
+                block.select.where(condition, copy=False)
+            elif (join := _only_outer_join(block, reference)) is not None:
+                join.set("on", exp.and_(join.args["on"], condition, copy=False))
+            else:
+                _read_as_derived(reference, condition)
     return bound
 
 
-def _where(reference: Reference, table: exp.Table, condition: exp.Expr) -> exp.Select:
-    table.set("alias", exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True)))
-    return exp.select("*").from_(table).where(condition)
+def _only_outer_join(block: Block, reference: Reference) -> exp.Join | None:
+    """The join that may put NULLs in place of a reference's rows; None if there are several, or it has no ON."""
+    sides = ((join, {"LEFT": join.right, "RIGHT": join.left}.get(join.side, ())) for join in block.joins)
+    found = [join.node for join, numbers in sides if reference.number in numbers]
+    return found[0] if len(found) == 1 and found[0].args.get("on") is not None else None
+
+
+def _read_as_derived(reference: Reference, condition: exp.Expr) -> None:
+    node = reference.node
+    alias = exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True))
+    table = exp.table_(node.this.copy(), db=node.args["db"].copy())
+    table.set("alias", alias.copy())
+    rows = exp.select("*").from_(table).where(condition).limit(_ALL_ROWS)
+    node.replace(exp.Subquery(this=rows, alias=alias, joins=node.args.get("joins")))
