@@ -53,7 +53,7 @@ def made(tmp_path: Path, fraction: float, shrink: Any = "thinning", **keys: Any)
 
 def test_thinning_keeps_all_chunks(tmp_path: Path) -> None:
     """A tenth by thinning has all chunks and a tenth of the objects, and the manifest says so."""
-    whole, tenth = made(tmp_path, 0.1), made(tmp_path, 0.01)
+    whole, tenth = made(tmp_path, 0.3), made(tmp_path, 0.03)
     assert set(tenth.known_truth.chunks) == set(whole.known_truth.chunks)
     assert tenth.shrink == "thinning"
     for chunk, truth in tenth.known_truth.chunks.items():
