@@ -282,6 +282,24 @@ def test_lost_rows_of_dependents_regular_and_blob_tables_are_dropped_and_counted
     assert faults_of(testbed, database) == []
 
 
+def test_a_table_without_some_of_its_rows_may_be_dropped_and_come_again_whole(testbed: Testbed, tmp_path: Path) -> None:
+    """What was lost of it then counts no more, neither in checks nor in what status and databases tell."""
+    database, source = f"l{uuid.uuid4().hex[:10]}", write_catalog(tmp_path / "sky", objects=60, seed=1, side_deg=4)
+    testbed.ingest(source, database=database, replicas=1)
+    away, lost = source.rename(tmp_path / "away"), of(testbed, database, "Source")[0]
+    lose(testbed, database, [lost])
+    (repaired,) = testbed.replicas.repair(database)
+    assert testbed.replicas.drop_lost(database, repaired.lost).rows == lost.rows
+    testbed.drop_table(database, "Source")
+    assert faults_of(testbed, database) == []
+    away.rename(source)
+    testbed.ingest(source, database=database)
+    assert faults_of(testbed, database) == []
+    assert testbed.registry.transactions.dropped(database) == []
+    assert testbed.replicas.status(database).databases[0].dropped_rows == 0
+    assert next(one for one in testbed.databases() if one.stored_as == database).dropped_rows == 0
+
+
 def test_a_drop_of_lost_rows_that_is_stopped_at_any_step_changes_all_or_nothing(
     testbed: Testbed, tmp_path: Path
 ) -> None:

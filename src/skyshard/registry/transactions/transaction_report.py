@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -87,3 +87,17 @@ def read_report(row: Mapping[str, Any]) -> TransactionReport:
         return TransactionReport()
     remedy = "run `skyshard cluster upgrade`"
     return parse_written(TransactionReport, row["report"], f"the report of transaction {row['id']}", remedy)
+
+
+def lost_rows(finished: Iterable[Mapping[str, Any]]) -> list[tuple[float, DroppedTable]]:
+    """Rows that were lost and taken out, with the time in seconds since 1970; those of tables dropped later left out.
+
+    Args:
+        finished: rows of finished transactions of one database, oldest first.
+    """
+    found: list[tuple[float, DroppedTable]] = []
+    for row in finished:
+        report = read_report(row)
+        found = [(ended_s, one) for ended_s, one in found if one.table != report.dropped_table]
+        found += [(float(row["ended_s"]), one) for one in report.dropped]
+    return found

@@ -22,7 +22,7 @@ from skyshard.registry.stored.store import Store, fields_of
 from skyshard.registry.stored.stray_rows import Stray
 from skyshard.registry.transactions import transaction_steps as steps
 from skyshard.registry.transactions.input_files import replace_files
-from skyshard.registry.transactions.transaction_report import DroppedTable, TransactionReport, read_report
+from skyshard.registry.transactions.transaction_report import DroppedTable, TransactionReport, lost_rows, read_report
 from skyshard.rowimage.digest import RowDigest
 
 
@@ -176,13 +176,12 @@ class Transactions(Store):
         return {read_report(row).dropped_table: int(row["id"]) for row in rows}
 
     def dropped(self, database: str) -> list[tuple[float, DroppedTable]]:
-        """What was lost of a database and taken out, oldest first; with the time, in seconds since 1970."""
+        """What was lost of a database's tables and taken out, oldest first; with the time, in seconds since 1970."""
         query = sa.select(t.transactions).where(
-            t.transactions.c.database == database, t.transactions.c.plan == DROPPED_ROWS,
+            t.transactions.c.database == database, t.transactions.c.plan.in_([DROPPED_ROWS, DROPPED_TABLE]),
             t.transactions.c.state == TransactionState.FINISHED,
         )  # fmt: skip
-        rows = self._dicts(query.order_by(t.transactions.c.id))
-        return [(float(row["ended_s"]), one) for row in rows for one in read_report(row).dropped]
+        return lost_rows(self._dicts(query.order_by(t.transactions.c.id)))
 
     def take_back(self, database: str, mine: OpenTransaction) -> None:
         """Forget what an aborted transaction did, and a database that was never published: one SQL transaction."""

@@ -9,7 +9,7 @@ from skyshard.registry.catalog.database_life import DatabaseRow
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import TransactionState
 from skyshard.registry.stored.records import COMPACTION, DROPPED_ROWS, DROPPED_TABLE
-from skyshard.registry.transactions.transaction_report import read_report
+from skyshard.registry.transactions.transaction_report import lost_rows
 
 _ENDS = (TransactionState.FINISHED, TransactionState.ABORTED)
 
@@ -71,7 +71,7 @@ def _facts(
     finished = [row for row in transactions if row["state"] == TransactionState.FINISHED]
     brought = [row for row in finished if row["plan"] not in (COMPACTION, DROPPED_ROWS, DROPPED_TABLE)]
     sources = [row["source"] for row in brought] or [one.source]
-    dropped = [(row["ended_s"], one) for row in finished for one in read_report(row).dropped]
+    dropped = lost_rows(finished)
     opened = next((row["id"] for row in transactions if row["state"] not in _ENDS), None)
     return DatabaseFacts(
         database=one.shown,
