@@ -39,8 +39,8 @@ from skyshard.serve.text_charsets import with_charset
 from skyshard.serve.user_limits import OverQuota
 
 _END = "; \t\r\n"
-_OF_DUMPS = ("SELECT /*!40001 SQL_NO_CACHE */", "SELECT SQL_NO_CACHE")
-"""What programs that dump tables write, and what it says; the czar reads no comment that a server runs."""
+_OF_DUMPS = re.compile(r"\A(\s*SELECT\s+)/\*!40001 SQL_NO_CACHE \*/", re.IGNORECASE)
+"""How statements of programs that dump tables begin; the czar reads no comment that a server runs."""
 _OF_TEXT = re.compile(
     r"\b(CHARSET|COLLATION)\s*\(\s*(?!(?:`?\w+`?\s*\.\s*)*(?:`\w+`|[A-Za-z_]\w*)\s*\))", re.IGNORECASE
 )
@@ -131,7 +131,7 @@ async def _send_answer(asking: Asking, client: Wire, asked: Asked, state: Sessio
 
     try:
         _require_texts_of_columns(asked.text)
-        sql = limited(with_charset(asked.text.replace(*_OF_DUMPS), state.charset), state.limit)
+        sql = limited(with_charset(_OF_DUMPS.sub(r"\1SQL_NO_CACHE", asked.text), state.charset), state.limit)
         async with asking.lanes.answer(sql, state.database, who=asking.who, opened=opened) as stream:
             head = await _head(asking, asked, state, stream)
             rows = await send_rows(client, stream, head, state.encode(), asked.rows)
