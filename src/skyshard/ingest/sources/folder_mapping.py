@@ -102,11 +102,14 @@ def _no_files(folder: Path, left: Mapping[str, str]) -> UserError:
     return UserError(f"no Parquet file under '{folder}'", remedy="give the folder of a catalog's files")
 
 
-def _take_out_strays(folder: Path, groups: Mapping[str, list[Path]], left: dict[str, str]) -> None:
+def _take_out_strays(folder: Path, groups: dict[str, list[Path]], left: dict[str, str]) -> None:
     """Leave the files that lie beside a table's parts: samples of its rows, as HATS has them."""
+    if "" in groups:
+        for group in [name for name in groups if name and not name.endswith("/")]:
+            groups[""] += groups.pop(group)
     for group, files in groups.items():
         parts = [path for path in files if first_column(path.relative_to(folder)) is not None]
-        if parts and group.endswith("/"):
+        if parts and (not group or group.endswith("/")):
             part = parts[0].parent.relative_to(folder)
             for path in set(files).difference(parts):
                 left[str(path.relative_to(folder))] = f"it lies beside the parts of a table, such as '{part}'"

@@ -63,12 +63,13 @@ def test_folders_that_give_a_value_are_parts_of_one_table(tmp_path: Path, top: s
     assert found.left == {}
 
 
-def test_a_sample_beside_the_parts_of_a_table_is_none_of_it(tmp_path: Path) -> None:
-    """HATS has one: its rows would be there twice."""
-    found = mapped(tmp_path, "dataset/Norder=1/Dir=0/Npix=3.parquet", "dataset/data_thumbnail.parquet")
-    assert patterns(found) == {"dataset": ["dataset/Norder=*/**/*.parquet"]}
+@pytest.mark.parametrize("top", ["", "dataset/"])
+def test_a_sample_beside_the_parts_of_a_table_is_none_of_it(tmp_path: Path, top: str) -> None:
+    """HATS has one: its rows would be there twice, or as another table."""
+    found = mapped(tmp_path / "sky", f"{top}Norder=1/Dir=0/Npix=3.parquet", f"{top}data_thumbnail.parquet")
+    assert patterns(found) == {top.rstrip("/") or "sky": [f"{top}Norder=*/**/*.parquet"]}
     assert found.left == {
-        "dataset/data_thumbnail.parquet": "it lies beside the parts of a table, such as 'dataset/Norder=1/Dir=0'"
+        f"{top}data_thumbnail.parquet": f"it lies beside the parts of a table, such as '{top}Norder=1/Dir=0'"
     }
 
 
