@@ -16,7 +16,14 @@ import pytest
 from astropy.io.votable import parse
 from starlette.testclient import TestClient
 from tests.support.four_chunks import Source
-from tests.support.played_services import Keys, PlayedOwnTables, PlayedQueries, played_services, played_tap
+from tests.support.played_services import (
+    Keys,
+    PlayedOwnTables,
+    PlayedQueries,
+    PlayedSubmissions,
+    played_services,
+    played_tap,
+)
 
 from skyshard.basics.errors import ClusterError
 from skyshard.serve.access import Access, Scope
@@ -147,6 +154,19 @@ def test_a_job_may_fail_be_aborted_or_ask_tap_schema(client: httpx.Client) -> No
     assert [part.attrib["id"] for part in listed] == [waits.rpartition("/")[2]]
     assert client.delete(own, follow_redirects=False).status_code == 303
     assert client.get(own).status_code == 404
+
+
+def test_a_job_s_query_has_the_time_that_is_asked_for(tmp_path: Path) -> None:
+    """Whichever process runs it; at most what the door gives."""
+    services = played_services(PlayedQueries({CZAR.format(11): ROWS}), None, played_tap(Source(), folder=tmp_path))
+    work = Work(services, ServeFile(http="127.0.0.1:0", open=True, tap_rows=10, tap_duration_s=60))
+    with TestClient(safe_app(http_routes(work), work.settings), base_url="http://localhost") as client:
+        for wanted in ({"EXECUTIONDURATION": "7"}, {"EXECUTIONDURATION": "61"}, {}):
+            made = client.post("/tap/async", data={"QUERY": ASKED, "PHASE": "RUN", **wanted}, follow_redirects=False)
+            assert "COMPLETED" in client.get(made.headers["location"], params={"WAIT": "20"}).text
+    work.lanes.close()
+    assert isinstance(services.submissions, PlayedSubmissions)
+    assert services.submissions.limits_s == {1: 7, 2: 60, 3: 60}
 
 
 def test_jobs_are_counted_by_phase(client: httpx.Client) -> None:
