@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.basics.errors import ClusterError
 from skyshard.catalog.layout import Layout, Striping
 from skyshard.cli.serving.user_tables import CHECKED, TestbedUserTables
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.serve.services import TextMarks, UserTable
 from skyshard.testbed import Testbed
 
@@ -36,3 +38,29 @@ def test_rows_that_are_looked_at_give_no_family(testbed: Testbed, bring: Testbed
     bring.add(replace(table, database=following, unique={"one": ["n"]}))
     assert testbed.registry.published.catalog(following).layout.striping == LAYOUT.striping
     assert testbed.query("SELECT COUNT(*) FROM T", database=following).table.column(0).to_pylist() == [2]
+
+
+class Struck(TestbedUserTables):
+    """A node dies when the table is there, and its unique index is not."""
+
+    def _add_unique(self, table: UserTable) -> None:
+        if not table.database.startswith(CHECKED):
+            self._testbed.cluster.kill_server(self._testbed.cluster.node_names[-1])
+        super()._add_unique(table)
+
+
+def test_a_table_that_cannot_be_taken_back_is_said_to_be_there(own_cluster: PrivateCluster, tmp_path: Path) -> None:
+    """Without what was asked for: it would be found by surprise. Once the node is back it can be dropped."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text("1\n2\n")
+    table = UserTable("user_own", "First", {"n": "INT"}, rows, TextMarks(",", "", "", "utf8"), [])
+    with Testbed(own_cluster.folder) as testbed:
+        bring = Struck(testbed)
+        bring._ingest(table, LAYOUT)
+        with pytest.raises(ClusterError, match=r"; user_own\.Second is there without its unique indexes"):
+            bring.add(replace(table, name="Second", unique={"one": ["n"]}))
+        own_cluster.start()
+        assert sorted(testbed.registry.published.catalog("user_own").tables) == ["First", "Second"]
+        bring.drop_table("user_own", "Second")
+        assert sorted(testbed.registry.published.catalog("user_own").tables) == ["First"]
+        testbed.drop("user_own")

@@ -54,13 +54,20 @@ class TestbedUserTables:
         self._ingest(table, layout)
         try:
             self._add_unique(table)
-        except SkyshardError:  # a name that a key of a partitioned table has, or a node is down
-            with contextlib.suppress(ClusterError):  # then it is there without
-                if known is None:
-                    self._testbed.drop(table.database)
-                else:
-                    self._testbed.drop_table(table.database, table.name)
+        except SkyshardError as error:  # a name that a key of a partitioned table has, or a node is down
+            try:
+                self._take_back(table, is_alone=known is None)
+            except ClusterError:
+                what = f"{error.what}; {table.database}.{table.name} is there without its unique indexes"
+                kind = UserError if isinstance(error, UserError) else ClusterError
+                raise kind(what, remedy=error.remedy) from None
             raise
+
+    def _take_back(self, table: UserTable, *, is_alone: bool) -> None:
+        if is_alone:
+            self._testbed.drop(table.database)
+        else:
+            self._testbed.drop_table(table.database, table.name)
 
     def _add_unique(self, table: UserTable) -> None:
         for name, columns in table.unique.items():
