@@ -16,9 +16,7 @@ from skyshard.basics.errors import Refusal
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
 from skyshard.czar.bind.bound_statement import COLUMN, REF, Block, Bound, Reference, column_of, columns_of
-
-_ALL_ROWS = 2**64 - 1
-"""A LIMIT that keeps a server from merging a derived table with the statement around it."""
+from skyshard.czar.bind.derived_tables import ALL_ROWS
 
 
 def is_match(reference: Reference) -> bool:
@@ -99,8 +97,7 @@ def single_rows(bound: Bound) -> Bound:
     """Have match tables read each row once: for a server that holds all copies in one table.
 
     The condition stands where the statement's own ones do. A derived table takes it only where an outer join leaves no
-    place for it, and then it is one that servers do not merge with the statement: of those that it merges, MariaDB
-    10.11 loses rows where a subquery and a window function have a column of them. The tree is changed in place.
+    place for it, and then one that servers do not merge (``derived_tables``). The tree is changed in place.
     """
     for block in bound.blocks:
         for reference in filter(is_match, block.references):
@@ -128,5 +125,5 @@ def _read_as_derived(reference: Reference, condition: exp.Expr) -> None:
     alias = exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True))
     table = exp.table_(node.this.copy(), db=node.args["db"].copy())
     table.set("alias", alias.copy())
-    rows = exp.select("*").from_(table).where(condition).limit(_ALL_ROWS)
+    rows = exp.select("*").from_(table).where(condition).limit(ALL_ROWS)
     node.replace(exp.Subquery(this=rows, alias=alias, joins=node.args.get("joins")))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from skyshard.czar.bind.bound_statement import Bound
+from skyshard.czar.bind.derived_tables import keep_apart
 from skyshard.czar.bind.expand_functions import expand_functions
 from skyshard.czar.bind.time_formats import refuse_time_formats
 from skyshard.czar.sql.function_places import DATABASE_NAMES
@@ -44,7 +45,9 @@ def name_tables(bound: Bound) -> Bound:
     return bound
 
 
-PASSES: tuple[Callable[[Bound], Bound], ...] = (refuse_time_formats, name_database, expand_functions, name_tables)
+PASSES: tuple[Callable[[Bound], Bound], ...] = (
+    refuse_time_formats, name_database, expand_functions, name_tables, keep_apart,
+)  # fmt: skip
 
 
 def rewrite(bound: Bound) -> Bound:
