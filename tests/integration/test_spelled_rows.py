@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -11,7 +12,7 @@ from skyshard.catalog.schema import Column, Table
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.node.read.read_table import select_batches
-from skyshard.node.read.spelled_rows import FIRST_ROWS, spelled_batches, spelled_digest
+from skyshard.node.read.spelled_rows import FIRST_ROWS, LONG_BYTES, spelled_batches, spelled_digest
 from skyshard.node.server.server_files import ServerFiles
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.sqltype import parse_type
@@ -83,6 +84,27 @@ def test_many_rows_come_in_several_files_and_the_same_order(session: Connection,
     assert found.equals(driven(session))
     total = digest(found, TABLE.columns)
     assert spelled_digest(session, data, DATABASE, TABLE, "T") == total
+
+
+def test_rows_of_long_values_are_read_by_the_driver(
+    session: Connection, data: ServerFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as some of them are known, wherever that is: each row once, in the same order."""
+    files, named = list[Path](), ServerFiles.text_file
+
+    def noted(self: ServerFiles, database: str, table: str) -> Path:
+        files.append(named(self, database, table))
+        return files[-1]
+
+    monkeypatch.setattr(ServerFiles, "text_file", noted)
+    for step in range(6):
+        session.execute(f"INSERT INTO T (i, b) SELECT i + {step}, b FROM T")
+    session.execute(f"INSERT INTO T (i, b) SELECT i, REPEAT('x', {LONG_BYTES * len(KINDS)}) FROM T")
+    session.execute("INSERT INTO T (i, b) SELECT i, b FROM T")
+    found = spelled(session, data)
+    assert found.num_rows == len(ROWS) << 8 > 3 * len(files) * FIRST_ROWS
+    assert len(files) == 2
+    assert found.equals(driven(session))
 
 
 def test_a_table_without_rows_has_a_digest(session: Connection, data: ServerFiles) -> None:
