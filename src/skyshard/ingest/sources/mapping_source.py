@@ -90,11 +90,14 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
 
 
 def _lost_columns(folder: Path, mapped: MappedTable, files: Sequence[Path], made: SourceTable) -> tuple[str, ...]:
-    """What is to be said of columns that the names of folders give and the table does not take."""
+    """What is to be said of columns that the names of folders give, not files, and the table does not take."""
+    is_columnar = is_parquet(mapped.format, files[0])
     taken = {name for piece in made.slices for name, _ in piece.given}
     lost = lost_columns((_below(folder, path) for path in files), {*made.table.column_names, *taken})
+    there = own_names(parquet_slices(files[0])[1].names, lost) if lost and is_columnar else {}
+    lost = {name: part for name, part in lost.items() if name not in there}
     named = ", ".join(f"{name} ({part})" for name, part in lost.items())
-    advice = "; declare them" if is_parquet(mapped.format, files[0]) else ""
+    advice = "; declare them" if is_columnar else ""
     return (f"{len(lost)} columns left out, only folders have their values: {named}{advice}",) if lost else ()
 
 

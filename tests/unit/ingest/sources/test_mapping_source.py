@@ -407,8 +407,11 @@ def test_a_column_that_only_folders_give_is_told(tmp_path: Path) -> None:
     table = {**OBJECT, "files": ["night=*/*.parquet"]}
     notes = open_source(write_mapping(tmp_path, Object=table)).tables["Object"].notes
     assert notes == ("1 columns left out, only folders have their values: night (night=7); declare them",)
-    table["declare"] = [*OBJECT["declare"], {"name": "night", "type": "int"}]
-    table["columns"] = {**OBJECT.get("columns", {}), "night": {"constant": 7}}
+    declared = [*OBJECT["declare"], {"name": "night", "type": "int"}]
+    columns = {**OBJECT.get("columns", {}), "night": {"constant": 7}}
+    made = write_mapping(tmp_path, Object={**table, "declare": declared, "columns": columns})
+    assert open_source(made).tables["Object"].notes == ()
+    write_parquet(tmp_path, "night=7/a.parquet", NIGHT=[7, 7, 7])
     assert open_source(write_mapping(tmp_path, Object=table)).tables["Object"].notes == ()
 
 
