@@ -94,6 +94,8 @@ def test_a_director_that_another_database_follows_stays(testbed: Testbed, databa
     testbed.drop(other)
     testbed.drop_table(database, "Object")
     assert_sound(testbed, database)
+    with pytest.raises(UserError, match=rf"'{database}\.Object' is no director; directors there: none"):
+        testbed.ingest(tmp_path / "mapping.yaml")
 
 
 def test_the_same_rows_come_again(testbed: Testbed, database: str, folder: Path) -> None:

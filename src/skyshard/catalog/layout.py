@@ -232,10 +232,6 @@ class Layout(BaseModel):
         """Engine and storage, as CREATE TABLE needs them."""
         return TableEngine(self.engine, self.storage)
 
-    @property
-    def directors(self) -> list[str]:
-        return [name for name, table in self.tables.items() if table.role is Role.DIRECTOR]
-
 
 def _mutable_fault(layout: Layout) -> str:
     """What a layout asks of mutable tables that these have not, or of others what only these have; empty if nothing."""

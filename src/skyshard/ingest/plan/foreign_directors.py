@@ -24,8 +24,9 @@ def require_foreign_directors(registry: Registry, plan: IngestPlan) -> None:
         catalog = registry.published.stored_catalog(stored, names)
         found = catalog.tables.get(table)
         if found is None or found.layout.role is not Role.DIRECTOR:
+            there = [name for name, one in catalog.tables.items() if one.layout.role is Role.DIRECTOR]
             raise UserError(
-                f"'{database}.{table}' is no director", remedy=f"directors there: {', '.join(catalog.layout.directors)}"
+                f"'{database}.{table}' is no director", remedy=f"directors there: {', '.join(there) or 'none'}"
             )
         mine, theirs = plan.layout.striping.family, catalog.layout.striping.family
         if mine != theirs:
