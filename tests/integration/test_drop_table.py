@@ -15,6 +15,7 @@ from tests.support.stepping import Fuse, Stopped, fused, steps_on
 from skyshard.basics.errors import UserError
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.ingest import drop_table
+from skyshard.releases import previous_release
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
@@ -49,8 +50,11 @@ def assert_sound(testbed: Testbed, database: str) -> None:
 @pytest.mark.parametrize("table", ["Source", "Cutout", "Visit"])
 def test_it_is_gone_and_the_others_stay(testbed: Testbed, database: str, table: str) -> None:
     """Of nodes, registry, and what contributions say."""
-    before = rows(testbed, database)
+    before, catalog = rows(testbed, database), testbed.registry.published.catalog(database)
+    other = catalog.layout.model_copy(update={"tables": {table.upper(): catalog.tables[table].layout}})
+    assert previous_release(testbed.registry, "further", other) == database
     number = testbed.drop_table(database, table)
+    assert previous_release(testbed.registry, "further", other) != database
     del before[table]
     assert rows(testbed, database) == before
     with pytest.raises(UserError, match=table):

@@ -28,11 +28,12 @@ def previous_release(registry: Registry, database: str, layout: Layout) -> str:
     names = [name for name in names if name != database]
     alike = [name for name in names if release_prefix(name) == release_prefix(database)]
     if not alike:
-        alike = [
-            name
-            for name in names
-            if (known := registry.databases.layout(known_names.stored(name))) is not None
-            and known.striping == layout.striping
-            and {table.lower() for table in known.tables} & {table.lower() for table in layout.tables}
-        ]
+        alike = [name for name in names if _has_some_of(registry, known_names.stored(name), layout)]
     return max(alike, key=lambda name: registry.published.catalog(name).transaction, default="")
+
+
+def _has_some_of(registry: Registry, stored: str, layout: Layout) -> bool:
+    """Whether a database has the striping of a layout, and now a table of a name that is in it."""
+    known, tables = registry.databases.layout(stored), registry.databases.table_definitions(stored)
+    is_alike = known is not None and known.striping == layout.striping
+    return is_alike and not {table.lower() for table in tables}.isdisjoint(table.lower() for table in layout.tables)
