@@ -13,9 +13,7 @@ from sqlglot import exp
 
 from skyshard.czar.bind.bound_statement import Block, Bound, Reference, nested_queries
 from skyshard.czar.sql.item_names import is_star
-
-ALL_ROWS = 2**64 - 1
-"""A LIMIT that keeps all rows."""
+from skyshard.czar.sql.statement import ALL_ROWS
 
 
 def keep_apart(bound: Bound) -> Bound:

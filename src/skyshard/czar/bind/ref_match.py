@@ -16,7 +16,7 @@ from skyshard.basics.errors import Refusal
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
 from skyshard.czar.bind.bound_statement import COLUMN, REF, Block, Bound, Reference, column_of, columns_of
-from skyshard.czar.bind.derived_tables import ALL_ROWS
+from skyshard.czar.sql.statement import ALL_ROWS
 
 
 def is_match(reference: Reference) -> bool:

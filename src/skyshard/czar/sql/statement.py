@@ -244,7 +244,20 @@ def _parse(tokens: list[Token], text: str) -> exp.Query:
         raise Refusal("not-a-query", "this is not a query", remedy="ask with SELECT")
     for nested in reversed(list(tree.find_all(exp.Subquery))):
         _take_in(nested)
+    for offset in tree.find_all(exp.Offset):
+        _limit(offset)
     return tree
+
+
+ALL_ROWS = 2**64 - 1
+"""A LIMIT that keeps all rows."""
+
+
+def _limit(offset: exp.Offset) -> None:
+    """An OFFSET alone is one of all rows: of a derived table MariaDB 10.11 passes over it."""
+    query = offset.parent
+    if query is not None and query.args.get("limit") is None:
+        query.set("limit", exp.Limit(expression=exp.Literal.number(ALL_ROWS)))
 
 
 _OUTSIDE = ("with_", "order", "limit", "offset")

@@ -6,8 +6,8 @@ import pytest
 from tests.support.four_chunks import Source
 from tests.support.planned import bound_of
 
-from skyshard.czar.bind.derived_tables import ALL_ROWS
 from skyshard.czar.sql.dialect import render
+from skyshard.czar.sql.statement import ALL_ROWS
 
 SOURCE = Source()
 APART = f"LIMIT {ALL_ROWS})"

@@ -8,7 +8,8 @@ import pytest
 from sqlglot import exp
 
 from skyshard.basics.errors import Refusal, UserError
-from skyshard.czar.sql.statement import SelectStatement, Show, ShowStatement, parse_statement
+from skyshard.czar.sql.dialect import render
+from skyshard.czar.sql.statement import ALL_ROWS, SelectStatement, Show, ShowStatement, parse_statement
 
 CASES = Path(__file__).resolve().parents[3] / "cases"
 
@@ -75,6 +76,21 @@ def test_syntax_error_is_one_line() -> None:
     with pytest.raises(UserError, match=r"syntax error at line 2, column \d+") as error:
         parse_statement("SELECT ra\nFRM Object WHERE")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "count"),
+    [
+        ("SELECT ra FROM Object OFFSET 3 ROWS", 1), ("SELECT 1 UNION SELECT 2 ORDER BY 1 OFFSET 1 ROW", 1),
+        ("WITH w AS (SELECT ra FROM Object OFFSET 3 ROWS) SELECT * FROM (SELECT * FROM w OFFSET 1 ROW) q", 2),
+        ("SELECT ra FROM Object LIMIT 2 OFFSET 3", 0), ("SELECT ra FROM Object OFFSET 3 ROWS FETCH NEXT ROW ONLY", 0),
+    ],
+)  # fmt: skip
+def test_an_offset_alone_is_one_of_all_rows(sql: str, count: int) -> None:
+    """Whoever reads a LIMIT meets the OFFSET with it."""
+    statement = parse_statement(sql)
+    assert isinstance(statement, SelectStatement)
+    assert render(statement.tree).count(f"LIMIT {ALL_ROWS} OFFSET") == count
 
 
 @pytest.mark.parametrize(
