@@ -224,7 +224,7 @@ def has_limit(sql: str) -> bool:
     (False, True)
     """
     depth = 0
-    for found in re.finditer(r"`[^`]*`|[()]|\bLIMIT\b|\bFETCH\b", quiet(sql), re.I):
+    for found in re.finditer(r"`[^`]*`|[()]|\bLIMIT\b|\bFETCH\b|\bOFFSET\s+\d+\s+ROWS?\b", quiet(sql), re.I):
         if found.group() == "(":
             depth += 1
         elif found.group() == ")":

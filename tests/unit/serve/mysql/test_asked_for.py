@@ -144,10 +144,12 @@ def test_kill_of_a_query_is_told_from_that_of_a_session() -> None:
         ("SELECT a FROM (SELECT b FROM t LIMIT 3) x", False),
         ("SELECT `limit` FROM t WHERE a = 'limit 3' -- limit 4", False),
         ("SELECT a FROM t ORDER BY a FETCH FIRST 3 ROWS ONLY", True),
+        ("SELECT a FROM t ORDER BY a OFFSET 3 ROWS", True),
+        ("SELECT offset FROM t WHERE offset > 3", False),
     ],
 )
 def test_a_limit_of_the_statement_wins_over_the_session_s(sql: str, is_limited: bool) -> None:
-    """Only one of the outermost SELECT does."""
+    """Only one of the outermost SELECT does; so does an OFFSET alone, as on one server."""
     assert has_limit(sql) == is_limited
     assert (limited(sql, 7) == sql) == is_limited
 
