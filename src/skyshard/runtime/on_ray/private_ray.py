@@ -80,13 +80,17 @@ class PrivateRay(Runtime):
 
     def close(self) -> None:
         self._closed.set()
+        self._give_up()  # before their workers are gone: that would look like a loss
         ray.shutdown()
+        self._give_up()  # what was asked for just now
         self._settings.end()
         self._keeper.end()
-        for future in list(self._pending):
-            future.give_up()
         _handle_sigterm(self._old_handler)
         ONLY_LOGGED.tell(RAY_STOPPED)
+
+    def _give_up(self) -> None:
+        for future in list(self._pending):
+            future.give_up()
 
     def _require_place(self, node: str) -> None:
         """UserError for a node that is not known; a Bug when the runtime is closed: Ray would open another cluster."""

@@ -150,6 +150,8 @@ class QueryOutput(Output):
     """The name of the token by which it was submitted at a door; empty: by a command, or answered at once."""
     column_bytes: int = 0
     """Of column images that were read."""
+    limit_s: float = 0.0
+    """So long it may take from when it begins on; 0: no limit."""
 
 
 class StoryEventOutput(Output):
