@@ -23,7 +23,7 @@ from skyshard.czar.submitted_queries import QueryStatus
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.db.sessions import Sessions
 from skyshard.host.processes import own_name
-from skyshard.registry.stored.lifecycle import QueryState
+from skyshard.registry.stored.lifecycle import QueryEvent, QueryState
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
@@ -309,6 +309,34 @@ def test_submitted_query_is_cancelled_from_outside(testbed: Testbed) -> None:
     wait_until(lambda: not _running_statements(testbed))
     with pytest.raises(UserError, match="is cancelled"):
         testbed.submitted.result(number)
+
+
+def test_submitted_query_that_begins_while_it_is_cancelled_does_not_run_on(
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told to be cancelled, and its statements went on, when it began between a look at it and that."""
+    terms = (" + ".join(f"SIN(a.ra * {item} + {number})" for number in range(300)) for item in range(12))
+    number = testbed.submitted.submit(f"SELECT {', '.join(terms)} FROM Object a", "once")
+    history = testbed.submitted._history
+    look = history.get
+    runner = threading.Thread(target=lambda: testbed.submitted.run(number, testbed.czar))
+
+    def look_and_begin(asked: int) -> Any:
+        row = look(asked)
+        if row["state"] == QueryState.QUEUED and not runner.is_alive():
+            runner.start()
+            wait_until(lambda: bool(_running_statements(testbed)))
+        return row
+
+    monkeypatch.setattr(history, "get", look_and_begin)
+    assert testbed.submitted.cancel(number).state is QueryState.CANCELLED
+    wait_until(lambda: not _running_statements(testbed))
+    assert not runner.is_alive()
+    begun = testbed.submitted.submit(SUBMITTED, "once")
+    history.move(begun, QueryEvent.BEGIN)
+    assert not history.withdraw(begun)
+    assert look(begun)["state"] == QueryState.EXECUTING
+    history.move(begun, QueryEvent.CANCEL)
 
 
 def test_submitted_query_that_is_late_is_cancelled_and_says_so(testbed: Testbed) -> None:

@@ -98,9 +98,8 @@ class Submitted:
 
     def cancel(self, number: int) -> QueryStatus:
         """Stop a query and wait until it has ended."""
-        if self._history.get(number)["state"] == QueryState.QUEUED:
-            self._history.move(number, QueryEvent.CANCEL)
-        self._history.want_stop(number)
+        if not self._history.withdraw(number):
+            self._history.want_stop(number)
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while (status := self.status(number)).state in (QueryState.QUEUED, QueryState.EXECUTING):
             if time.monotonic() > deadline:

@@ -56,6 +56,10 @@ class QueryHistory:
         timed = {QueryEvent.BEGIN: "begun_s", QueryEvent.EXPIRE: ""}.get(event, "ended_s")
         return self._update(number, list(allowed), timed, state=after, **values)
 
+    def withdraw(self, number: int) -> bool:
+        """Cancel a query that nobody has begun; False for any other, which whoever runs it has to end."""
+        return self._update(number, [QueryState.QUEUED], "ended_s", state=QueryState.CANCELLED)
+
     def progress(self, number: int, **values: Any) -> bool:
         """Write counters, and learn whether the query is to stop."""
         self._update(number, [QueryState.EXECUTING], **values)
