@@ -20,6 +20,7 @@ from skyshard.db.connection import Connection, quote_name, quote_text
 from skyshard.node.messages import ExportOrder
 from skyshard.node.read.read_table import exact, select_batches
 from skyshard.node.server.server_files import ServerFiles
+from skyshard.rowimage.arrays import bitmap_buffer
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.sqltype import TypeClass
 
@@ -73,7 +74,7 @@ def spelled_batches(
         path = data.text_file(database, name)
         try:
             count = _write(connection, data, table, name, (start, step), path)
-            if connection.warning_count():  # a value whose digits are more than a packet may hold is NULL there
+            if connection.warned:  # a value whose digits are more than a packet may hold is NULL there
                 yield from select_batches(connection, table, name, limit=(start, step))
             elif count:
                 yield from _read(path, table)
@@ -158,11 +159,7 @@ def from_digits(spelled: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
     values = _DIGITS[digits]
     packed = values[0::2] << 4 | values[1::2]
     halved = (offsets - offsets[0]) >> 1
-    known = (
-        None
-        if not spelled.null_count
-        else pa.py_buffer(np.packbits(~spelled.is_null().to_numpy(False), bitorder="little"))
-    )
+    known = bitmap_buffer(spelled.is_valid().to_numpy(False) if spelled.null_count else None)
     return pa.Array.from_buffers(
         pa.large_binary(), len(spelled), [known, pa.py_buffer(halved), pa.py_buffer(packed)], spelled.null_count
     )
