@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.ingest.source import InputBatch, InputSlice, batch_rows, pair_of
+from skyshard.ingest.sources.parquet_types import intervals, old_timestamps, told_batches, told_schema
 from skyshard.ingest.sources.wanted_rows import asked_columns, wanted_rows
 from skyshard.ingest.values.arrow_values import plain_array
 from skyshard.ingest.values.column_rules import Rule, make_columns
@@ -28,7 +30,7 @@ SPLIT_BYTES = 256 << 20
 """Files are split, between row groups, into slices of about this size."""
 BUFFER_BYTES = 1 << 16
 """Read ahead for each column: without it whole column chunks are read at once, which takes twice the time."""
-_NOT_READ = ("not yet implemented", "not supported", "encrypted")
+_NOT_READ = ("not yet implemented", "not supported", "encrypted", "decrypt")
 """Words of Arrow's for files that are whole: encryption, rare ways to write values."""
 
 _ENDINGS = (".parquet", ".parq", ".pq")
@@ -57,15 +59,14 @@ class ParquetReader:
         rules = self._rules(table)
         first_row = 1
         try:
-            with pq.ParquetFile(piece.path, buffer_size=BUFFER_BYTES, page_checksum_verification=True) as file:
+            with _opened(piece.path, "us") as file:
                 masks = _masks(file.schema_arrow)
                 names = _wanted(piece, file, rules, table, asked_columns(self.where), masks)
                 groups = range(file.num_row_groups)
                 if piece.row_groups is not None:
                     groups = range(piece.row_groups[0], piece.row_groups[1] + 1)
                     first_row += sum(file.metadata.row_group(i).num_rows for i in range(piece.row_groups[0]))
-                for batch in _batches(file, batch_rows(table), groups, list(names)):
-                    counted: Counter[str] = Counter()
+                for batch, counted in _told(piece.path, file, batch_rows(table), groups, list(names)):
                     unmasked = _unmasked(batch, masks, counted)
                     called = unmasked.rename_columns([names.get(name, name) for name in unmasked.schema.names])
                     given = InputBatch(called, first_row, conversions=counted)
@@ -90,6 +91,23 @@ class ParquetReader:
         typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
         positions = pair_of(made.exact, layout.position)
         return replace(taken, batch=typed, positions=positions, conversions=conversions, given_floats=made.given_floats)
+
+
+def _opened(path: str, old_timestamps: str) -> pq.ParquetFile:
+    """A file to read rows from; timestamps of 96 bits come in the unit that is given."""
+    return pq.ParquetFile(
+        path, buffer_size=BUFFER_BYTES, page_checksum_verification=True, coerce_int96_timestamp_unit=old_timestamps
+    )
+
+
+def _told(
+    path: str, file: pq.ParquetFile, rows: int, groups: range, names: list[str]
+) -> Iterator[tuple[pa.RecordBatch, Counter[str]]]:
+    """Batches of the wanted columns in their own types, and what was dropped of them."""
+    old = [name for name in names if name in old_timestamps(file)]
+    with ExitStack() as opened:
+        exact = _batches(opened.enter_context(_opened(path, "ns")), rows, groups, old) if old else ()
+        yield from told_batches(_batches(file, rows, groups, names), exact, intervals(file))
 
 
 def _batches(file: pq.ParquetFile, rows: int, groups: range, names: list[str]) -> Iterator[pa.RecordBatch]:
@@ -208,11 +226,11 @@ def parquet_slices(path: Path, split_bytes: int = SPLIT_BYTES) -> tuple[list[Inp
     whole = InputSlice.of(path)
     try:
         with pq.ParquetFile(path) as file:
-            metadata, schema = file.metadata, file.schema_arrow
+            metadata, schema = file.metadata, told_schema(file)
     except (pa.ArrowException, OSError) as error:
         raise broken_file(path, error) from None
     whole = replace(whole, rows=metadata.num_rows)
-    starts = [_start(metadata.row_group(i)) for i in range(metadata.num_row_groups)]
+    starts = [_start(metadata.row_group(i)) for i in range(metadata.num_row_groups)] if metadata.num_columns else []
     if whole.bytes <= split_bytes or starts != sorted(set(starts)):
         return [whole], schema
     firsts = [0]
