@@ -6,11 +6,9 @@ as UTF-8; a byte-order mark is no part of the first value.
 
 from __future__ import annotations
 
-import bz2
 import codecs
 import gzip
 import itertools
-import lzma
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ import numpy as np
 
 from skyshard.basics.errors import UserError
 from skyshard.db.charsets import codec_of
+from skyshard.ingest.text.packed_streams import BrokenStreamError, open_bzip2, open_xz
 from skyshard.ingest.text.text_fields import Dialect, Marks, field_bounds, field_texts, find_marks
 from skyshard.ingest.values.encoded_text import Given
 from skyshard.ingest.values.text_values import RowError
@@ -32,8 +31,8 @@ BLOCK_BYTES = 16 << 20
 _FIRST_BYTES = 1 << 16
 _PACKED: tuple[tuple[re.Pattern[bytes], Callable[..., Any]], ...] = (
     (re.compile(rb"\x1f\x8b\x08"), gzip.open),
-    (re.compile(rb"BZh[1-9]1AY&SY"), bz2.open),
-    (re.compile(rb"\xfd7zXZ\x00"), lzma.open),
+    (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), open_bzip2),
+    (re.compile(rb"\xfd7zXZ\x00"), open_xz),
 )
 _PARQUET = "a Parquet file"
 _OTHER = {
@@ -104,7 +103,7 @@ def open_text(path: str | Path) -> Iterator[TextFile]:
                 remedy = "unpack it" if packed and what == _PARQUET else _INSTEAD.get(what, _UNPACK)
                 raise UserError(f"'{path}' is {what}{packed}, no text", remedy=remedy)
             yield TextFile(raw)
-    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, BrokenStreamError) as error:
         kind = "gzip" if first.startswith(b"\x1f\x8b") else "packed"
         raise UserError(f"'{path}' is a broken {kind} file: {error}", remedy="copy the file again") from None
     except UnicodeError as error:
