@@ -172,6 +172,27 @@ def test_entries_that_a_slow_reader_made_do_not_count(registry: Registry, privat
     assert seen(registry) != old
 
 
+def test_entries_that_a_slow_reader_made_of_a_table_that_was_dropped_do_not_count(
+    registry: Registry, private_cluster: PrivateCluster
+) -> None:
+    """It comes to keep them when the table is there again, after as many changes as it had had."""
+    execute(private_cluster, f"DELETE FROM skyshard_registry.chunk_entries WHERE `database` = '{DATABASE}'")
+    keep, late = registry.published._keep, []
+    registry.published._keep = lambda *made: late.append(made)  # type: ignore[method-assign]
+    old = seen(registry)
+    (made,) = late
+    registry.transactions.drop_table(DATABASE, LAYOUT, "Object", {}, {})
+    mine = registry.transactions.begin(DATABASE, LAYOUT, "source", "plan", {})
+    registry.databases.add_table(DATABASE, TABLE, OBJECT, "image", mine.id)
+    registry.replicas.add(DATABASE, mine.id, replicas(mine.id, rows=77))
+    registry.transactions.move(mine, Event.COMMIT)
+    publish(registry, mine)
+    execute(private_cluster, f"DELETE FROM skyshard_registry.chunk_entries WHERE `database` = '{DATABASE}'")
+    keep(*made)
+    assert seen(registry) != old
+    assert registry.published.stored_catalog(DATABASE).tables["Object"].chunks[324].rows == 77
+
+
 def test_entries_hold_what_another_commits_meanwhile(registry: Registry, private_cluster: PrivateCluster) -> None:
     """Replicas are marked while a transaction is published: whoever is last makes entries of both."""
     mine, (first, *_) = begin(registry, 1), [row["id"] for row in registry.transactions.all(DATABASE)]

@@ -12,6 +12,7 @@ from skyshard.catalog.schema import Table
 from skyshard.registry.catalog import snapshot
 from skyshard.registry.stored import generation
 from skyshard.registry.stored import sql_tables as t
+from skyshard.registry.stored.chunk_entries import first_generation
 from skyshard.registry.stored.lifecycle import DatabaseState
 from skyshard.registry.stored.naming import require_free, stored_name
 from skyshard.registry.stored.records import dump_table
@@ -75,8 +76,9 @@ class Databases(Store):
             row = connection.execute(sa.select(t.tables).where(where).with_for_update()).mappings().first()
             if row is None:
                 made = sa.insert(t.tables).values(
-                    database=database, name=table.name, loader=loader, transaction_id=transaction, **values
-                )
+                    database=database, name=table.name, loader=loader, transaction_id=transaction,
+                    generation=first_generation(transaction), **values,
+                )  # fmt: skip
                 connection.execute(made)
             elif row["definition"] != values["definition"] or not layout.is_same_table(
                 TableLayout.model_validate(row["layout"])

@@ -77,7 +77,7 @@ tables = Table(
     Column("generation", BigInteger, nullable=False, default=0),
     **_OPTIONS,
 )  # fmt: skip
-"""``generation``: how often what queries see of the table's chunks has changed."""
+"""``generation``: goes up whenever what queries see of the table's chunks changes (``stored.chunk_entries``)."""
 
 chunk_entries = Table(
     "chunk_entries", metadata,
