@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from skyshard.catalog.schema import Column, Table
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, Connection, connect
+from skyshard.node.read import spelled_rows
 from skyshard.node.read.read_table import select_batches
-from skyshard.node.read.spelled_rows import FIRST_ROWS, LONG_BYTES, spelled_batches, spelled_digest
+from skyshard.node.read.spelled_rows import FIRST_ROWS, LONG_BYTES, MOST_SKIPPED, spelled_batches, spelled_digest
 from skyshard.node.server.server_files import ServerFiles
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.sqltype import parse_type
@@ -104,6 +106,28 @@ def test_rows_of_long_values_are_read_by_the_driver(
     found = spelled(session, data)
     assert found.num_rows == len(ROWS) << 8 > 3 * len(files) * FIRST_ROWS
     assert len(files) == 2
+    assert found.equals(driven(session))
+
+
+def test_what_is_before_a_file_is_not_passed_over_without_end(
+    session: Connection, data: ServerFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a table that is many files long, the driver reads the rest: each row once, in the same order."""
+    written, write = list[tuple[int, int]](), spelled_rows._write
+
+    def noted(*given: Any) -> int:
+        written.append(given[4])
+        return write(*given)
+
+    monkeypatch.setattr(spelled_rows, "_write", noted)
+    monkeypatch.setattr(spelled_rows, "TEXT_BYTES", 16 << 10)
+    for step in range(13):
+        session.execute(f"INSERT INTO T (i, u, f, b) SELECT i + {step}, u, f, CONCAT(b, '{step}') FROM T")
+    found = spelled(session, data)
+    assert found.num_rows == len(ROWS) << 13
+    assert len(written) > MOST_SKIPPED / 2
+    assert max(start / step for start, step in written) <= MOST_SKIPPED
+    assert sum(step for _, step in written) < found.num_rows / 2
     assert found.equals(driven(session))
 
 

@@ -28,6 +28,9 @@ TEXT_BYTES = 128 << 20
 """What a file of text aims at; one row may be longer."""
 FIRST_ROWS, GROWTH = 64, 8
 """Rows of the first file, and how many times as many the next one has at most: nobody knows yet how long they are."""
+MOST_SKIPPED = 32
+"""How many times the rows of a file the server may pass over to come to them; the driver passes over what is before the
+rest once. A table is read in a time that grows with its rows."""
 LONG_BYTES = 400
 """Bytes of text a value, on average, above which the driver takes less processor time, of the server and of ours."""
 _ALL_ROWS = 1 << 62
@@ -84,10 +87,11 @@ def spelled_batches(
         if count < step:
             return
         start += step
-        if size > LONG_BYTES * step * len(table.columns):
+        is_long = size > LONG_BYTES * step * len(table.columns)
+        step = max(1, min(step * GROWTH, step * TEXT_BYTES // max(1, size)))
+        if is_long or start > MOST_SKIPPED * step:
             yield from select_batches(connection, table, name, limit=(start, _ALL_ROWS))
             return
-        step = max(1, min(step * GROWTH, step * TEXT_BYTES // max(1, size)))
 
 
 def _write(
