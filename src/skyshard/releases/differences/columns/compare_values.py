@@ -1,9 +1,10 @@
 """Values of one column in matched rows, compared. Pure: Arrow arrays in, NumPy arrays out.
 
-Rules: NULL equals NULL and nothing else. Numbers are equal when they are the same number; where one side is FLOAT and
-the other DOUBLE, when both are the same FLOAT. A difference is new less old in double precision, from the exact
-difference where whole numbers exceed it; DECIMALs are made DOUBLE before. Texts of different character sets are
-compared as text, a text and a number by the text that the number is printed as.
+Rules: NULL equals NULL and nothing else. Numbers are equal when they are the same number, DECIMALs and whole numbers
+digit by digit; where one side is FLOAT and the other DOUBLE, when both are the same FLOAT. A difference is new less old
+in double precision, from the exact difference where whole numbers exceed it; DECIMALs are made DOUBLE before. Texts of
+different character sets are compared as text, a text and a number by the text that the number is printed as, times of
+two types as instants, bits by the number that they are.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from skyshard.rowimage.arrays import as_doubles
 from skyshard.rowimage.sqltype import SqlType
 
 _EXACT_IN_DOUBLE = 2**53
+_MOST_DIGITS, _DIGITS_OF_64_BITS = 76, 20
+_INSTANTS = ("date", "datetime", "timestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,8 @@ def compare_values(old: pa.Array, new: pa.Array, column: ComparedColumn) -> Comp
     first, second = numbers_of(old), numbers_of(new)
     both = None if first.valid is None and second.valid is None else _flags(first, len(old)) & _flags(second, len(old))
     same = _same_numbers(first.values, second.values)
-    if pa.types.is_decimal(old.type) and pa.types.is_decimal(new.type):
-        same = pc.fill_null(pc.equal(old, new), False).to_numpy(zero_copy_only=False)
+    if any(pa.types.is_decimal(side.type) for side in (old, new)) and all(map(_is_exact, (old.type, new.type))):
+        same = pc.fill_null(_same_decimals(_decimals(old), _decimals(new)), False).to_numpy(zero_copy_only=False)
     equal = same if both is None else np.where(both, same, _flags(first, len(old)) == _flags(second, len(old)))
     rows, differences = _NO_ROWS, _NO_NUMBERS
     if column.kind is Kind.NUMBER:
@@ -102,6 +105,23 @@ def _same_numbers(old: NDArray[Any], new: NDArray[Any]) -> Flags:
     return np.asarray(old == new)
 
 
+def _is_exact(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_decimal(kind) or pa.types.is_integer(kind))
+
+
+def _decimals(values: pa.Array) -> pa.Array:
+    return values.cast(pa.decimal256(_DIGITS_OF_64_BITS, 0)) if pa.types.is_integer(values.type) else values
+
+
+def _same_decimals(old: pa.Array, new: pa.Array) -> pa.Array:
+    """Whether digits are the same; no type may have room for those of both before and behind the point."""
+    fine, coarse = (old, new) if old.type.scale >= new.type.scale else (new, old)
+    scale = coarse.type.scale
+    rounded = pc.round(fine, ndigits=scale, round_mode="towards_zero")
+    cut, whole = (values.cast(pa.decimal256(_MOST_DIGITS, scale)) for values in (rounded, coarse))
+    return pc.and_(pc.equal(rounded, fine), pc.equal(cut, whole))
+
+
 def _differences(old: NDArray[Any], new: NDArray[Any], both: Flags | None, same: Flags) -> tuple[RowIndexes, Floats]:
     """Rows whose numbers are not the very same, and by how much."""
     is_exact = old.dtype == new.dtype or {old.dtype.kind, new.dtype.kind} != {"f"}
@@ -126,11 +146,27 @@ def _fits_double(values: NDArray[Any]) -> bool:
 
 def _comparable(array: pa.Array, kind: SqlType, column: ComparedColumn) -> pa.Array:
     """Values as bytes that can be compared with those of the other side."""
+    if column.old.type.text != column.new.type.text:
+        array = _of_any_type(array, kind, {column.old.type.base, column.new.type.base})
     if not (pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)):
         array = array.cast(pa.string()).cast(pa.binary())
     if column.old.type.charset != column.new.type.charset and kind.charset:
         array = _in_utf8(array, kind.charset)
     return array.cast(pa.large_binary())
+
+
+def _of_any_type(array: pa.Array, kind: SqlType, bases: set[str]) -> pa.Array:
+    """Times and bits as they can be compared with those of another type: all digits that say something, no others."""
+    if bases.issubset(_INSTANTS) or bases == {"time"}:
+        if kind.base == "date":
+            midnight = pa.scalar(b" 00:00:00", array.type)
+            array = pc.binary_join_element_wise(array, midnight, pa.scalar(b"", array.type))
+        return pc.replace_substring_regex(array, r"\.0*$|(\.\d*[1-9])0+$", r"\1")
+    if "bit" in bases and kind.base == "bit":
+        distinct = array.dictionary_encode()
+        numbers = [None if raw is None else int.from_bytes(raw) for raw in distinct.dictionary.to_pylist()]
+        return pa.array(numbers, pa.uint64()).take(distinct.indices)
+    return array
 
 
 def _in_utf8(array: pa.Array, charset: str) -> pa.Array:

@@ -46,6 +46,8 @@ def count_groups(table: pa.Table, columns: Sequence[str]) -> Counter[str]:
 
     >>> count_groups(pa.table({"tract": [9, 9], "patch": [b"4,5", b"4,5"]}), ["tract", "patch"])
     Counter({'9/4,5': 2})
+    >>> count_groups(pa.table({"tract": [9813.0, None]}), ["tract"])
+    Counter({'9813': 1, '': 1})
     """
     counted = table.group_by(list(columns)).aggregate([([], "count_all")])
     values = [counted[name].to_pylist() for name in columns]
@@ -56,4 +58,6 @@ def count_groups(table: pa.Table, columns: Sequence[str]) -> Counter[str]:
 def _text(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, float) and value.is_integer():  # of the release whose column was read by way of floats
+        value = int(value)
     return value.decode("latin1") if isinstance(value, bytes) else str(value)

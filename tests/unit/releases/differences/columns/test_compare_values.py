@@ -54,6 +54,17 @@ def test_a_double_that_became_float_is_equal_when_it_is_the_same_float() -> None
         ([Decimal("1.10")], [Decimal("1.100")], ("decimal(5,2)", "decimal(6,3)"), [True]),
         ([Decimal("1" * 18 + ".1")], [Decimal("1" * 18 + ".2")], ("decimal(20,1)", "decimal(20,1)"), [False]),
         ([0.0], [-0.0], ("double", "double"), [True]),
+        (
+            [2**53 + 1, 2**63 - 1, None, -5], [Decimal(2**53 + 1), Decimal(2**63 - 2), None, Decimal(-5)],
+            ("bigint", "decimal(20,0)"), [True, False, True, True],
+        ),
+        ([2**64 - 1, 7], [Decimal(2**64 - 1), Decimal("7.5")], ("bigint unsigned", "decimal(30,1)"), [True, False]),
+        (
+            [Decimal(10**34), Decimal("0.5"), Decimal("-1.0")], [Decimal(10**34), Decimal(0), Decimal(-1)],
+            ("decimal(65,30)", "decimal(65,0)"), [True, False, True],
+        ),
+        ([Decimal("0.1"), Decimal("0.1")], [0.1, 0.2], ("decimal(5,2)", "double"), [True, False]),
+        ([Decimal("0.1"), Decimal("0.2")], [0.1, 0.1], ("decimal(5,2)", "float"), [True, False]),
     ],
 )  # fmt: skip
 def test_numbers_of_different_types_are_compared_by_value(
@@ -75,6 +86,33 @@ def test_texts_are_compared_byte_by_byte_and_in_their_character_sets() -> None:
 def test_a_number_that_became_a_text_is_compared_as_printed() -> None:
     """7 and '7' are equal, 8 and '08' are not."""
     assert compared([7, 8], [b"7", b"08"], ("int", "varchar(2)"), Kind.TEXT).equal.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "types", "equal"),
+    [
+        (
+            [b"2024-02-29 12:00:00", b"2024-02-29 12:00:10", None, b"2024-02-29 12:00:00"],
+            [b"2024-02-29 12:00:00.000000", b"2024-02-29 12:00:10.000000", None, b"2024-02-29 12:00:00.000001"],
+            ("datetime", "datetime(6)"), [True, True, True, False],
+        ),
+        (
+            [b"2024-02-20", b"2024-02-20"], [b"2024-02-20 00:00:00", b"2024-02-20 00:00:01"], ("date", "datetime"),
+            [True, False],
+        ),
+        ([b"2024-02-20 00:00:00.500"], [b"2024-02-20 00:00:00.50"], ("timestamp(3)", "datetime(2)"), [True]),
+        ([b"12:00:00", b"10:00:00"], [b"12:00:00.000", b"10:00:00.100"], ("time", "time(3)"), [True, False]),
+        ([b"\x01", b"\x02"], [b"\x00\x01", b"\x01\x02"], ("bit(4)", "bit(9)"), [True, False]),
+        ([b"\x01", b"\x00", None], [1, 1, None], ("bit(1)", "tinyint"), [True, False, True]),
+    ],
+)  # fmt: skip
+def test_times_and_bits_whose_type_changed_are_compared_by_value(
+    old: list[Any], new: list[Any], types: tuple[str, str], equal: list[bool]
+) -> None:
+    """As SQL compares them: digits that say nothing, and room that is not used, are no change of a row."""
+    for before, after, kinds in ((old, new, types), (new, old, types[::-1])):
+        found = compared(before, after, (kinds[0], kinds[1]), Kind.TEXT)
+        assert found.equal.tolist() == equal
 
 
 def test_a_difference_beyond_doubles_is_infinite() -> None:
