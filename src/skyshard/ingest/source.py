@@ -58,6 +58,8 @@ class InputSlice:
     """The number that the registry gave its file; 0 before that, and for tables without provenance."""
     given: tuple[tuple[str, str | None], ...] = ()
     """Columns whose value in all its rows folders of its path give."""
+    offered: tuple[tuple[str, str | None], ...] = ()
+    """Columns of which folders of its path would give the value, if the table had them; no part of the content."""
 
     @staticmethod
     def of(path: Path, *, chunk: int | None = None, is_overlap: bool = False) -> InputSlice:
@@ -80,6 +82,12 @@ class InputSlice:
     @property
     def name(self) -> str:
         return Path(self.path).name
+
+    def readings(self) -> tuple[InputSlice, ...]:
+        """The slice, then, where a database's table has columns that it offers, the one that it was without them."""
+        offered = {name.lower() for name, _ in self.offered}
+        bare = tuple((name, text) for name, text in self.given if name.lower() not in offered)
+        return (self,) if bare == self.given else (self, replace(self, given=bare))
 
     def fingerprint(self) -> str:
         """Digest of the slice's bytes: the same content is the same input, whatever its date and name.
@@ -238,6 +246,8 @@ class SourceTable:
     """What was decided about the input: which runs count, what types and role were inferred, what is left out."""
     is_inferred: bool = False
     """True where the columns are what the files have: a database that has the table keeps its own."""
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Columns that only names of folders give and the table has not, each with the first such folder."""
     origin: Origin | None = None
     """Of a table whose rows say which file and row they are from; None for any other."""
 

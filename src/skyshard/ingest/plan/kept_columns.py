@@ -1,23 +1,26 @@
 """Gives a source whose columns are inferred those of a database that has its tables: a table keeps its columns.
 
-Rules: what the database has decides types, order, keys and role. A column that the source lacks is NULL, and counted. A
-column that the database lacks is refused: rows would lose it. No I/O.
+Rules: what the database has decides types, order, keys and role. A column that the source lacks takes the value that a
+folder of the file's path gives; else it is NULL, and counted. A column that the database lacks is refused: rows would
+lose it. No I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table, is_chunk_column, origin_columns
-from skyshard.ingest.source import Source, SourceTable
+from skyshard.ingest.source import InputSlice, Source, SourceTable
+from skyshard.ingest.sources.folder_columns import lost_note
 from skyshard.ingest.sources.numbered_rows import NumberedRows
 from skyshard.ingest.sources.parquet_files import ParquetReader
 from skyshard.ingest.values.column_rules import Rule
 
 Definitions = Mapping[str, tuple[Table, TableLayout]]
+_ADVICE = "; declare them"
 
 
 def with_kept_columns(source: Source, database: str, known: Definitions) -> Source:
@@ -51,7 +54,10 @@ def _kept(where: str, database: str, table: SourceTable, kept: Table, layout: Ta
         )
     rules = {column.name: rule for name, rule in given.items() if (column := kept.find(name))}
     wanted = [column for column in kept if not is_chunk_column(column.name) and column not in origins]
-    lacking = [column for column in wanted if column.name not in rules]
+    slices = tuple(
+        _filled(piece, [column.name for column in wanted if column.name not in rules]) for piece in table.slices
+    )
+    lacking = [column for column in wanted if column.name not in rules and not _is_given(column.name, slices)]
     if required := next((column for column in lacking if not column.is_nullable), None):
         raise UserError(
             f"{where}: no column '{required.name}', which is NOT NULL in '{database}.{table.name}'",
@@ -67,8 +73,27 @@ def _kept(where: str, database: str, table: SourceTable, kept: Table, layout: Ta
     read = replace(reader, rules=tuple(made))
     return replace(
         table, table=replace(kept, columns=(*wanted, *origins)), layout=_with_policies(layout, table.layout),
-        reader=NumberedRows(read) if origins else read, notes=(*table.notes, *notes),
+        slices=slices, reader=NumberedRows(read) if origins else read, notes=(*_notes(table, kept), *notes),
     )  # fmt: skip
+
+
+def _filled(piece: InputSlice, lacking: Sequence[str]) -> InputSlice:
+    """The slice with the values that folders of its path give to columns that it lacks."""
+    offered = {name.lower(): text for name, text in piece.offered}
+    taken = tuple((name, offered[name.lower()]) for name in lacking if name.lower() in offered)
+    return replace(piece, given=(*piece.given, *taken))
+
+
+def _is_given(name: str, slices: Sequence[InputSlice]) -> bool:
+    return bool(slices) and all(name in dict(piece.given) for piece in slices)
+
+
+def _notes(table: SourceTable, kept: Table) -> tuple[str, ...]:
+    """What was said of the source, folders whose values the database's table takes left out."""
+    before = lost_note(table.lost, _ADVICE)
+    there = {name.lower() for name in kept.column_names}
+    lost = {name: part for name, part in table.lost.items() if name.lower() not in there}
+    return (*(note for note in table.notes if note not in before), *lost_note(lost, _ADVICE))
 
 
 def _with_policies(kept: TableLayout, given: TableLayout) -> TableLayout:

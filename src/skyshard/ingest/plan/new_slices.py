@@ -49,8 +49,9 @@ def new_slices(plan: IngestPlan, taken: Taken, standing: Sequence[InputFile] = (
         kept = []
         seen: dict[str, InputSlice] = {}
         for piece in table.source.slices:
-            digest = piece.fingerprint()
-            if (table.name, digest) in contents:
+            digests = [reading.fingerprint() for reading in piece.readings()]
+            digest = next((digest for digest in digests if (table.name, digest) in contents), "")
+            if digest:
                 _require_once(table, piece, digest, taken, seen)
                 replayed[table.name] += 1
             elif (table.name, piece.path) in taken:

@@ -6,7 +6,7 @@ HATS spreads catalogs in the same way; its folders say where a file lies on the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePath
 from urllib.parse import unquote
 
@@ -64,3 +64,13 @@ def lost_columns(paths: Iterable[PurePath], known: Collection[str]) -> dict[str,
             if (given := _COLUMN.fullmatch(name)) and given[1].lower() not in taken:
                 found.setdefault(given[1], name)
     return found
+
+
+def lost_note(lost: Mapping[str, str], advice: str = "") -> tuple[str, ...]:
+    """What is to be said of columns that ``lost_columns`` found.
+
+    >>> lost_note({"band": "band=g"}, "; declare them")
+    ('1 columns left out, only folders have their values: band (band=g); declare them',)
+    """
+    named = ", ".join(f"{name} ({part})" for name, part in lost.items())
+    return (f"{len(lost)} columns left out, only folders have their values: {named}{advice}",) if lost else ()

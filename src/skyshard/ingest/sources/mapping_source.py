@@ -17,7 +17,7 @@ from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.ingest.source import InputSlice, Origin, Source, SourceTable, asked_for
-from skyshard.ingest.sources.folder_columns import folder_values, lost_columns
+from skyshard.ingest.sources.folder_columns import folder_values, lost_columns, lost_note
 from skyshard.ingest.sources.inferred_mapping import InferredTable, infer_tables
 from skyshard.ingest.sources.inferred_types import plain_type
 from skyshard.ingest.sources.mapped_files import find_tables, first_files
@@ -80,8 +80,9 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
             mapped, notes = inferred[name].mapped, (*notes, *inferred[name].notes)
             schema = {name.lower(): inferred[name].table}
         made = _source_table(path, folder, name, mapped, schema, files.files, _origin(mapping, folder))
-        notes = (*notes, *_lost_columns(folder, mapped, files.files, made))
-        tables[name] = replace(made, notes=notes, is_inferred=name in inferred)
+        lost = _lost_columns(folder, mapped, files.files, made)
+        notes = (*notes, *lost_note(lost, "; declare them" if is_parquet(mapped.format, files.files[0]) else ""))
+        tables[name] = replace(made, notes=notes, is_inferred=name in inferred, lost=lost)
     layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
     tables = {name: replace(table, layout=layouts[name]) for name, table in tables.items()}
     layout = base.model_copy(update={"tables": layouts})
@@ -89,16 +90,13 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
     return Source(str(path), "mapping", mapping.database, layout, tables, unopened=unopened)
 
 
-def _lost_columns(folder: Path, mapped: MappedTable, files: Sequence[Path], made: SourceTable) -> tuple[str, ...]:
-    """What is to be said of columns that the names of folders give, not files, and the table does not take."""
+def _lost_columns(folder: Path, mapped: MappedTable, files: Sequence[Path], made: SourceTable) -> dict[str, str]:
+    """Columns that the names of folders give, not files, and the table does not take, each with the first folder."""
     is_columnar = is_parquet(mapped.format, files[0])
     taken = {name for piece in made.slices for name, _ in piece.given}
     lost = lost_columns((_below(folder, path) for path in files), {*made.table.column_names, *taken})
     there = own_names(parquet_slices(files[0])[1].names, lost) if lost and is_columnar else {}
-    lost = {name: part for name, part in lost.items() if name not in there}
-    named = ", ".join(f"{name} ({part})" for name, part in lost.items())
-    advice = "; declare them" if is_columnar else ""
-    return (f"{len(lost)} columns left out, only folders have their values: {named}{advice}",) if lost else ()
+    return {name: part for name, part in lost.items() if name not in there}
 
 
 def _below(folder: Path, path: Path) -> PurePath:
@@ -225,7 +223,8 @@ def _parquet(
     with ThreadPoolExecutor(_READERS) as readers:
         for path, (found, schema) in zip(files, readers.map(parquet_slices, files), strict=True):
             given = _given(_below(folder, path), schema.names, inputs, asked)
-            slices += [replace(piece, given=tuple(given.items())) for piece in found]
+            offered = _offered(_below(folder, path), {*schema.names, *given})
+            slices += [replace(piece, given=tuple(given.items()), offered=offered) for piece in found]
             if first is not None and schema.equals(first):
                 continue
             first = first or schema
@@ -248,6 +247,12 @@ def _given(
     there, values = own_names(names, wanted, asked), folder_values(path)
     called = {own: name for name, own in own_names([*values], wanted, asked).items() if name not in there}
     return {called[own]: text for own, text in values.items() if own in called}
+
+
+def _offered(path: PurePath, there: Collection[str]) -> tuple[tuple[str, str | None], ...]:
+    """What folders of a path say besides, for a database whose table has such a column."""
+    taken = {name.lower() for name in there}
+    return tuple((name, text) for name, text in folder_values(path).items() if name.lower() not in taken)
 
 
 def _require_columns(where: str, path: Path, names: Sequence[str], mapped: MappedTable, rules: Sequence[Rule]) -> None:

@@ -242,13 +242,15 @@ class Replay:
             by_path[piece.path].append(piece)
         missing: dict[str, str] = {}
         for part, digest in sorted(wanted):
-            found = next((piece for piece in by_path.get(part, ()) if piece.fingerprint() == digest), None)
+            readings = (reading for piece in by_path.get(part, ()) for reading in piece.readings())
+            found = next((piece for piece in readings if piece.fingerprint() == digest), None)
             if found is None:
                 missing[digest] = part
             else:
                 input_.slices[part, digest] = replace(found, number=numbers.get(part, 0))
         if missing:
-            others = {piece.fingerprint(): piece for piece in input_.table.slices if piece.path not in missing.values()}
+            elsewhere = [piece for piece in input_.table.slices if piece.path not in missing.values()]
+            others = {reading.fingerprint(): reading for piece in elsewhere for reading in piece.readings()}
             for digest, part in missing.items():
                 if digest in others:
                     input_.slices[part, digest] = replace(others[digest], number=numbers.get(part, 0))

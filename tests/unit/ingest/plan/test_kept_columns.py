@@ -45,6 +45,45 @@ def test_later_files_take_the_columns_of_the_database(tmp_path: Path) -> None:
     assert batch.conversions == {"old: not in the file → NULL": 1}
 
 
+def in_folders(folder: Path, *bands: str, declares: bool = False) -> Source:
+    """Rows of each band in a folder that says it."""
+    for number, band in enumerate(bands, 1):
+        (folder / f"BAND={band}").mkdir(parents=True)
+        pq.write_table(objects(number, 1), folder / f"BAND={band}" / "o.parquet")
+    declared = ", declare: [{name: band, type: char(4)}]" * declares
+    (folder / "mapping.yaml").write_text(
+        "version: 1\ndatabase: made\nschema: infer\nlayout: qserv-340-3\n"
+        f"tables: {{Object: {{files: ['*/o.parquet'], duplicates: keep-all{declared}}}}}\n"
+    )
+    return open_source(folder)
+
+
+def test_folders_give_later_files_the_columns_that_the_database_has(tmp_path: Path) -> None:
+    """Though the later mapping does not declare them: nothing of a path that a column is called by is lost."""
+    first = in_folders(tmp_path / "a", "g", declares=True)
+    later = in_folders(tmp_path / "b", "g", "__HIVE_DEFAULT_PARTITION__", "r")
+    assert [note for note in later.tables["Object"].notes if "BAND=" in note] != []
+    table = with_kept_columns(later, "made", definitions(first)).tables["Object"]
+    batches = [batch for piece in table.slices for batch in table.reader.batches(piece, table.table, table.layout)]
+    rows = [row for batch in batches for row in batch.batch.to_pylist()]
+    assert {row["objectId"]: row["band"] for row in rows} == {1: b"g", 2: None, 3: b"r"}
+    assert [+batch.conversions for batch in batches] == [{}, {}, {}]
+    assert not any("band" in note.lower() for note in table.notes)
+    assert {piece.fingerprint() for piece in first.tables["Object"].slices} < {
+        piece.fingerprint() for piece in table.slices
+    }
+
+
+def test_files_that_came_before_folders_gave_their_values_are_known(tmp_path: Path) -> None:
+    """What an earlier release took in, with NULL there, is not taken in once more."""
+    first = in_folders(tmp_path / "a", "g", declares=True)
+    bare = in_folders(tmp_path / "b", "g", "r")
+    table = with_kept_columns(bare, "made", definitions(first)).tables["Object"]
+    for piece, before in zip(table.slices, bare.tables["Object"].slices, strict=True):
+        assert [reading.fingerprint() for reading in piece.readings()][1:] == [before.fingerprint()]
+        assert piece.fingerprint() != before.fingerprint()
+
+
 def test_later_files_may_spell_a_column_in_another_case(tmp_path: Path) -> None:
     """SQL knows one column of that name: its values are taken, not NULL."""
     first = source_of(tmp_path / "a", objects(1, 1, flux=[0.5], band=["i"]))
