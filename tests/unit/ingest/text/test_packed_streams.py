@@ -14,7 +14,7 @@ from skyshard.ingest.text.packed_streams import open_bzip2, open_xz
 from skyshard.ingest.text.text_fields import Dialect
 from skyshard.ingest.text.text_file import row_blocks
 
-PACK = {"bzip2": bz2.compress, "xz": lzma.compress}
+PACK: dict[str, Callable[[bytes], bytes]] = {"bzip2": bz2.compress, "xz": lzma.compress}
 OPEN = {"bzip2": open_bzip2, "xz": open_xz}
 ROWS = [b"".join(b"%d,%d\n" % (number, part) for number in range(200)) for part in range(3)]
 LONG = [b"%d,%d\n" % (number, number * 7919 % 10_007) * 3 for number in range(60_000)]
