@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from skyshard.pages.svg import STYLE, to_svg
+from skyshard.pages.svg import STYLE, any_letters, to_svg
 
 WIDE, NARROW = 1040, 340
 
@@ -25,6 +25,6 @@ class Picture:
 
 def picture(name: str, description: str, draw: Callable[[int], Figure]) -> Picture:
     """Draw a figure in both widths; ``draw`` gets the width."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), any_letters():
         wide, narrow = (to_svg(draw(width), name=f"{name}-{width}", title=description) for width in (WIDE, NARROW))
     return Picture(wide, narrow, description)

@@ -6,10 +6,13 @@ dark and the printed page. Nothing in the result refers to the network.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from html import escape
+from unicodedata import east_asian_width
 
 import matplotlib as mpl
 from matplotlib.axis import Axis
@@ -33,6 +36,7 @@ _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--paper", 
 
 STYLE = {
     "svg.fonttype": "none",
+    "text.parse_math": False,
     "font.family": "DejaVu Sans",
     "font.size": 11.0,
     "text.color": INK,
@@ -64,16 +68,34 @@ GAP = 4.0
 """Least distance between two labels of an axis, in SVG user units."""
 
 
+def legend_name(words: str) -> str:
+    """A name that every legend shows: those that begin with an underscore are left out otherwise.
+
+    >>> legend_name("_mine").strip(), legend_name("LV")
+    ('_mine', 'LV')
+    """
+    return f"\N{HAIR SPACE}{words}" if words.startswith("_") else words
+
+
 def text_width(words: str, size: float) -> float:
     """Width of a line of text in SVG user units, with some room: a page's font is not the one that is measured here.
 
     >>> text_width("wide", 10) < text_width("wider", 10) < 40
     True
     """
+    known = "".join(letter for letter in words if east_asian_width(letter) not in "WF")
     wide, _, _ = text_to_path.get_text_width_height_descent(
-        words, FontProperties(family="DejaVu Sans", size=size), False
+        known, FontProperties(family="DejaVu Sans", size=size), False
     )
-    return 1.04 * float(wide)
+    return 1.04 * float(wide) + size * (len(words) - len(known))
+
+
+@contextlib.contextmanager
+def any_letters() -> Iterator[None]:
+    """Inside, nobody is warned of letters that the measured font lacks: the page's font draws them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        yield
 
 
 def thin_labels(figure: Figure) -> None:

@@ -20,6 +20,7 @@ from skyshard.bench.trial.run_visits import VisitsAsked, VisitsResult, changed, 
 from skyshard.bench.trial.trial_setup import TrialWatch
 from skyshard.bench.visits.beside_visits import Action
 from skyshard.bench.workload.workload import Workload
+from skyshard.synth.recipe.recipe import Recipe, read_recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class VisitRun:
         """
         workload = changed(self.workload, visits=self.visits, reads_only=self.reads_only)
         seed = workload.seed if self.seed is None else self.seed
-        asked = VisitsAsked(workload, self.target, self.out, seed, self.label, self.resumes)
+        asked = VisitsAsked(workload, self.target, self.out, seed, self.label, self.resumes, recipe_of(workload))
         with (
             closing(open_store(self.target, store_settings(self.settings), cluster=self.cluster)) as store,
             noticed(self.cluster, workload.name, workload.database, is_counted=True) as notice,
@@ -69,6 +70,16 @@ class VisitRun:
             return lambda now: run_upkeep(database, one, now, is_rehearsed=is_rehearsed).rows
 
         return {one.value: action(one) for one in Upkeep}
+
+
+def recipe_of(workload: Workload) -> Recipe | None:
+    """The recipe whose variable objects visits find; None where the workload names none.
+
+    Raises:
+        UserError: no such recipe, or a wrong key in it.
+    """
+    load = workload.phases[0].visits
+    return read_recipe(load.recipe) if load is not None and load.recipe else None
 
 
 def store_settings(given: Mapping[str, str]) -> StoreSettings | None:

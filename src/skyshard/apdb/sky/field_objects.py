@@ -69,15 +69,17 @@ class FieldObjects:
     @classmethod
     def of(cls, settings: SkySettings, number: int, visits: int) -> FieldObjects:
         """The variable objects of a field, and room for what its visits find."""
-        size = settings.population + visits * (settings.noise + settings.transient)
+        rng = np.random.default_rng([settings.seed, _POSITIONS, number])
+        place = Field.of(settings, number)
+        x, y = settings.places[number] if settings.places else place.drawn(settings.population, rng)
+        size = len(x) + visits * (settings.noise + settings.transient)
         floats, integers = np.full(size, np.nan), np.zeros(size, np.int64)
         found = cls(
-            Field.of(settings, number), floats.copy(), floats.copy(), floats.copy(), floats.copy(), integers.copy(),
+            place, floats.copy(), floats.copy(), floats.copy(), floats.copy(), integers.copy(),
             np.full(size, np.inf), floats.copy(), integers.copy(), integers.copy(), floats.copy(), floats.copy(),
             np.zeros(size, np.uint64), np.zeros(size, np.bool_),
         )  # fmt: skip
-        rng = np.random.default_rng([settings.seed, _POSITIONS, number])
-        born = found._bear(settings.population, rng, -np.inf, np.inf)
+        born = found._bear(x, y, -np.inf, np.inf)
         places = _places_in_groups(found.owner[born])
         found.id[born] = np.int64(VARIABLE) | row_ids(number, found.owner[born], places)
         return found
@@ -86,17 +88,17 @@ class FieldObjects:
         """The new objects of a visit; their ids are set when their first sources have theirs."""
         ends = np.full(settings.noise + settings.transient, time)
         ends[: settings.transient] += settings.transient_days
-        return self._bear(len(ends), rng, time, ends)
+        return self._bear(*self.place.drawn(len(ends), rng), time, ends)
 
-    def _bear(self, count: int, rng: np.random.Generator, birth: float, end: float | Floats) -> Integers:
-        born = np.arange(self.born, self.born + count)
-        self.x[born], self.y[born] = rng.uniform(-self.place.half, self.place.half, (2, count))
+    def _bear(self, x: Floats, y: Floats, birth: float, end: float | Floats) -> Integers:
+        born = np.arange(self.born, self.born + len(x))
+        self.x[born], self.y[born] = x, y
         self.ra[born], self.dec[born] = self.place.on_sky(self.x[born], self.y[born])
         self.owner[born] = self.place.owners(self.x[born], self.y[born])
         self.birth[born], self.end[born] = birth, end
         new = self.place.readers(self.x[born], self.y[born], self.ra[born], self.dec[born])
         rows, tiles = np.concatenate([self.readers.row, born[new.row]]), np.concatenate([self.readers.tile, new.tile])
-        self.readers, self.born = Readers(rows, tiles), self.born + count
+        self.readers, self.born = Readers(rows, tiles), self.born + len(x)
         return born
 
     def seen(self, settings: SkySettings, time: float, rng: np.random.Generator) -> Integers:

@@ -36,18 +36,17 @@ def draw_centres(count: int, fov_deg: float, seed: int) -> tuple[tuple[float, fl
     rng = np.random.default_rng([seed, _CENTRES])
     for _ in range(_MOST_TRIES // _AT_ONCE):
         if len(chosen) < count:
-            _choose(chosen, count, apart, rng)
+            low, high = (math.sin(dec * RAD_PER_DEG) for dec in (-65.0, 10.0))
+            ra, height = rng.uniform((0.0, low), (360.0, high), (_AT_ONCE, 2)).T
+            choose_apart(chosen, count, apart, ra, np.arcsin(height) * DEG_PER_RAD)
     if len(chosen) < count:
         raise UserError(f"no room for {count} fields of {fov_deg:g} degrees", remedy="take fewer, or a smaller fov_deg")
     return tuple(chosen)
 
 
-def _choose(chosen: list[tuple[float, float]], count: int, apart: float, rng: np.random.Generator) -> None:
-    """Draw some centres, and take those in turn that keep away from all before, until there are enough."""
-    low, high = (math.sin(dec * RAD_PER_DEG) for dec in (-65.0, 10.0))
-    ra, height = rng.uniform((0.0, low), (360.0, high), (_AT_ONCE, 2)).T
-    dec = np.arcsin(height) * DEG_PER_RAD
-    is_free = np.ones(_AT_ONCE, bool)
+def choose_apart(chosen: list[tuple[float, float]], count: int, apart: float, ra: Floats, dec: Floats) -> None:
+    """Take those centres in turn that keep away from all before, until there are enough."""
+    is_free = np.ones(len(ra), bool)
     for other in chosen:
         is_free &= ang_sep(ra, dec, *other) >= apart
     while len(chosen) < count and is_free.any():
@@ -95,6 +94,13 @@ class Field:
         return cls(ra, dec, half, settings.tiles, settings.padding_arcsec / ARCSEC_PER_DEG * RAD_PER_DEG)
 
     @property
+    def outline(self) -> Polygon:
+        """The whole field."""
+        x, y = np.array([-1.0, 1.0, 1.0, -1.0]) * self.half, np.array([-1.0, -1.0, 1.0, 1.0]) * self.half
+        ra, dec = self.on_sky(x, y)
+        return Polygon(tuple(zip(ra.tolist(), dec.tolist(), strict=True)))
+
+    @property
     def _step(self) -> float:
         return 2.0 * self.half / self.tiles
 
@@ -105,16 +111,34 @@ class Field:
         ra, dec = self.on_sky(np.array([west, east, east, west]), np.array([south, south, north, north]))
         return Polygon(tuple(zip(ra.tolist(), dec.tolist(), strict=True)))
 
-    def on_sky(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Right ascension in [0, 360) and declination of points of the plane."""
+    @property
+    def _axes(self) -> tuple[Floats, Floats]:
+        """East and north at the centre, as vectors."""
         lon, lat = self.ra * RAD_PER_DEG, self.dec * RAD_PER_DEG
         east = np.array([-math.sin(lon), math.cos(lon), 0.0])
         north = np.array([-math.sin(lat) * math.cos(lon), -math.sin(lat) * math.sin(lon), math.cos(lat)])
+        return east, north
+
+    def in_plane(self, ra: Floats, dec: Floats) -> tuple[Floats, Floats, Flags]:
+        """Points of the sphere in the plane, and whether they are in the field; the others' places mean nothing."""
+        vectors = unit_vectors(ra, dec)
+        depth = vectors @ unit_vectors(self.ra, self.dec)
+        x, y = (vectors @ axis / np.where(depth > 0.0, depth, 1.0) for axis in self._axes)
+        return x, y, (depth > 0.0) & (np.abs(x) <= self.half) & (np.abs(y) <= self.half)
+
+    def on_sky(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Right ascension in [0, 360) and declination of points of the plane."""
+        east, north = self._axes
         vectors = unit_vectors(self.ra, self.dec) + x[:, None] * east + y[:, None] * north
         ra = np.arctan2(vectors[:, 1], vectors[:, 0]) * DEG_PER_RAD
         ra = np.where(ra < 0.0, ra + 360.0, ra)
         dec = np.arctan2(vectors[:, 2], np.hypot(vectors[:, 0], vectors[:, 1])) * DEG_PER_RAD
         return np.where(ra >= 360.0, 0.0, ra), dec
+
+    def drawn(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Points of the field, evenly at random in the plane."""
+        x, y = rng.uniform(-self.half, self.half, (2, count))
+        return x, y
 
     def owners(self, x: Floats, y: Floats) -> Integers:
         """The tile that each point of the field belongs to."""

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skyshard.apdb.tables.apdb_tables import MONTH_DAYS
+from skyshard.basics.array_types import Floats
 
 START_MJD = 61_000.2
 """Time of the first visit, MJD TAI (November 2025)."""
 VISIT_S = 45.0
 """Seconds between the visits of a night."""
+Places = tuple[Floats, Floats]
+"""Coordinates in the plane of a field, radians: x to the east, y to the north."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class SkySettings:
     """Sources that an object has before its flux is measured in images that do not show it (forced photometry)."""
     cutoff_days: float
     """Days after its last source in which that is done."""
+    places: tuple[Places, ...] = ()
+    """Where the variable objects of each field are; empty: ``population`` of them a field, evenly at random."""
 
     @property
     def history_days(self) -> float:
@@ -61,5 +66,5 @@ class SkySettings:
 
     @property
     def population(self) -> int:
-        """Variable objects of a field."""
+        """Variable objects of a field, at most where ``places`` are given."""
         return round(self.variable / self.detected)

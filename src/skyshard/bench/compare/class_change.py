@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from skyshard.bench.compare.losses import AskedQueries, PhaseClass, Side, grown
 from skyshard.bench.compare.permutation import ALPHA, Values, joint_p, spread_of, trials_needed
+from skyshard.bench.compare.pooled_medians import PooledMedians, scaled_ratio
 from skyshard.bench.compare.significance import (
     LatencyGroup,
     Ratio,
@@ -93,6 +94,8 @@ class ClassChange(Strict):
     is_regression: bool
     reason: str
     """Why it is a regression; empty when it is not."""
+    ratio_of_pools: float | None = None
+    """Ratio of the medians over all queries, each in units of its template's usual time; None in earlier releases."""
     spread: float | None = None
     """Standard deviation of the logarithm of a trial's median within a side; None with one trial a side."""
     trials_needed: int | None = None
@@ -101,6 +104,13 @@ class ClassChange(Strict):
     @property
     def name(self) -> str:
         return self.class_name
+
+    @property
+    def pooled(self) -> PooledMedians:
+        """Its medians beside the ratio of its verdict."""
+        scaled = self.median.value if self.ratio_of_pools is None else self.ratio_of_pools
+        name = f"{self.class_name} ({self.phase})"
+        return PooledMedians(name, self.new.median_s, self.old.median_s, scaled, self.median.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,7 @@ class _Measured:
     """Of medians, and of tails."""
     logs: tuple[Values, Values]
     """Logarithms of medians and of tails by trial, the new side's first; NaN where a trial has none."""
+    ratio_of_pools: float
     spread: float | None
 
 
@@ -163,6 +174,7 @@ def _measure(key: PhaseClass, new: AnsweredSide, old: AnsweredSide, common: set[
         (_numbers(ours, key, new.counted), _numbers(theirs, key, old.counted)),
         (ratio, tail),
         (np.concatenate(by_share[0]), np.concatenate(by_share[1])),
+        scaled_ratio(*scaled),
         spread_of((by_share[0][0], by_share[0][1])),
     )
 
@@ -232,6 +244,7 @@ def _judge(one: _Measured, p_median: float, p_tail: float | None, tests: int, ba
         tail=tail,
         is_regression=bool(reason),
         reason=reason,
+        ratio_of_pools=one.ratio_of_pools,
         spread=one.spread,
         trials_needed=None if one.spread is None else trials_needed(one.spread, bar.threshold, tests),
     )

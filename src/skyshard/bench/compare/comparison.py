@@ -27,6 +27,7 @@ from skyshard.bench.compare.class_change import (
 from skyshard.bench.compare.comparability import Difference, Weight, differences
 from skyshard.bench.compare.losses import Loss, PhaseClass, Side, losses
 from skyshard.bench.compare.machine_noise import MachineShift, largest_shift, machine_cautions, machine_shifts
+from skyshard.bench.compare.pooled_medians import DAMPING_S, headline_sentence, sentence
 from skyshard.bench.compare.query_changes import (
     StatementChange,
     TemplateChange,
@@ -63,6 +64,8 @@ class Comparison(Strict):
     headline: float | None
     """Geometric mean over classes of (median + 10 ms) new over old, ClickBench's damping; None without a class."""
     cautions: list[str]
+    notes: list[str] = Field(default_factory=list)
+    """Classes whose medians over all queries say something else than the ratio of the verdict, and why."""
     losses: list[Loss] = Field(default_factory=list)
     """Classes and queries that one side did not answer, or neither."""
     advice: list[str] = Field(default_factory=list)
@@ -140,6 +143,7 @@ def compare_trials(
         threshold=threshold,
         headline=_headline(classes),
         cautions=[*_cautions(new, old), *machine_cautions(machine)],
+        notes=_notes(classes, margin),
         losses=lost,
         advice=advice(len(new), len(old), classes, threshold),
         new_side=side_facts(new, labels[0]),
@@ -203,8 +207,13 @@ def _statements(
 def _headline(classes: Sequence[ClassChange]) -> float | None:
     if not classes:
         return None
-    ratios = [(one.new.median_s + 0.01) / (one.old.median_s + 0.01) for one in classes]
+    ratios = [(one.new.median_s + DAMPING_S) / (one.old.median_s + DAMPING_S) for one in classes]
     return float(np.exp(np.mean(np.log(ratios))))
+
+
+def _notes(classes: Sequence[ClassChange], margin: float) -> list[str]:
+    pools = [one.pooled for one in classes]
+    return [one for one in (*(sentence(pool, margin) for pool in pools), headline_sentence(pools)) if one]
 
 
 def _cautions(new: Sequence[tuple[str, Trial]], old: Sequence[tuple[str, Trial]]) -> list[str]:

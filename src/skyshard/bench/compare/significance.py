@@ -2,10 +2,11 @@
 
 A side is several trials, or the consecutive blocks of a single trial. Queries of one trial share the state of the
 machine at that time, so trials, not queries, are the independent groups. The ratio is that of the geometric means of
-the groups' quantiles, each query divided by its template's median over both sides, since the median of a class of fast
-and slow templates would be meaningless. Its interval comes from a bootstrap over groups, widened by Student's t for so
-few of them. Where a side is one group, its queries are resampled: the quantile of a resample of n values is the value
-of rank ceil(n B), B from a beta distribution.
+the groups' quantiles, each query divided by its template's usual time over both sides, since the median of a class of
+fast and slow templates would be meaningless. Usual is the geometric mean of the groups' medians: the median of all
+queries together would be that of the side which has more of them, another one for each template. The interval comes
+from a bootstrap over groups, widened by Student's t for so few of them. Where a side is one group, its queries are
+resampled: the quantile of a resample of n values is the value of rank ceil(n B), B from a beta distribution.
 """
 
 from __future__ import annotations
@@ -60,15 +61,24 @@ def group_of(templates: NDArray[np.object_], values: LatencyValues) -> LatencyGr
 def at_equal_templates(
     new: Sequence[LatencyGroup], old: Sequence[LatencyGroup]
 ) -> tuple[list[LatencyGroup], list[LatencyGroup]]:
-    """Both sides, with every value divided by its template's median over both; only templates of both sides."""
+    """Both sides, with every value divided by its template's usual time over both; only templates of both sides.
+
+    Usual is the geometric mean of the medians of all groups, each once, so that it is the same however the groups are
+    dealt to the sides, and no template's is nearer to a side than another's.
+    """
     names = set.intersection(*({name for group in side for name in group.by_template} for side in (new, old)))
     pools = {n: [u.by_template[n] for u in (*new, *old) if n in u.by_template] for n in names}
-    scale = {name: max(float(np.median(np.concatenate(values))), 1e-9) for name, values in pools.items()}
+    scale = {name: _usual(values) for name, values in pools.items()}
 
     def scaled(side: Sequence[LatencyGroup]) -> list[LatencyGroup]:
         return [LatencyGroup({n: v / scale[n] for n, v in group.by_template.items() if n in names}) for group in side]
 
     return scaled(new), scaled(old)
+
+
+def _usual(values: Sequence[LatencyValues]) -> float:
+    medians = np.maximum([float(np.median(one)) for one in values], 1e-9)
+    return float(np.exp(np.log(medians).mean()))
 
 
 def ratio_of_quantiles(

@@ -24,7 +24,9 @@ from skyshard.bench.compare.class_change import LatencyChange
 from skyshard.bench.compare.comparability import Difference, Weight, differences
 from skyshard.bench.compare.machine_noise import MachineShift, largest_shift, machine_cautions, machine_shifts
 from skyshard.bench.compare.permutation import ALPHA, joint_p
+from skyshard.bench.compare.side_facts import shared_label
 from skyshard.bench.compare.trials_advice import can_tell
+from skyshard.bench.compare.visit_losses import Key, Side, VisitLoss, not_compared, visit_losses, work_of
 from skyshard.bench.record.visit_summary import FittedLine, PhaseNumbers, SeriesNumbers
 from skyshard.bench.record.visit_trial import VisitTrial
 from skyshard.catalog.strict_files import Strict
@@ -34,7 +36,6 @@ MARGIN = 0.05
 THRESHOLD = 1.10
 SEED = 20260719
 Floats = NDArray[np.float64]
-Side = Sequence[tuple[str, VisitTrial]]
 
 
 class VisitChange(Strict):
@@ -62,16 +63,6 @@ class VisitChange(Strict):
         return self.what == "level"
 
 
-class VisitLoss(Strict):
-    """What the new side lost: facts, that a single trial shows."""
-
-    phase: str
-    what: str
-    new: float
-    """A share."""
-    old: float
-
-
 class VisitComparison(Strict):
     """``comparison.json`` of trials of visits."""
 
@@ -87,6 +78,11 @@ class VisitComparison(Strict):
     margin: float
     threshold: float
     machine: list[MachineShift] = Field(default_factory=list)
+    not_compared: list[str] = Field(default_factory=list)
+    """Work that some trials did and others not, as sentences."""
+    new_label: str = ""
+    """What a side is called; empty where neither the command nor all its trials name it."""
+    old_label: str = ""
 
     @property
     def is_comparable(self) -> bool:
@@ -99,15 +95,21 @@ class VisitComparison(Strict):
     @property
     def regressions(self) -> list[str]:
         """As sentences."""
-        lost = [f"{one.what} in phase {one.phase}: {one.new:.2%} of {one.old:.2%} before" for one in self.losses]
+        lost = [one.sentence for one in self.losses]
         slow = [f"{one.work} ({one.phase}), {one.what}" for one in self.changes if one.is_regression]
         return [*lost, *slow]
 
 
 def compare_visits(
-    new: Side, old: Side, *, threshold: float = THRESHOLD, margin: float = MARGIN, anyway: bool = False
+    new: Side,
+    old: Side,
+    *,
+    threshold: float = THRESHOLD,
+    margin: float = MARGIN,
+    anyway: bool = False,
+    labels: tuple[str, str] = ("", ""),
 ) -> VisitComparison:
-    """Compare the trials of two sides, given as (name, trial).
+    """Compare the trials of two sides, given as (name, trial); ``labels`` name the new and the old side.
 
     Raises:
         UserError: the trials ran different workloads and ``anyway`` is False, or have no phase in common.
@@ -115,16 +117,17 @@ def compare_visits(
     _check_workloads(new, old, anyway=anyway)
     manifests = [[trial.manifest for _, trial in side] for side in (new, old)]
     machine = machine_shifts(manifests[0], manifests[1])
-    keys = _common(new, old)
-    if not keys:
+    keys, losses = _common(new, old), visit_losses(new, old)
+    if not keys and not losses:
         raise UserError("the trials have no phase of visits in common", remedy="compare trials of one workload")
     measured = [one for key in keys for one in _measure(key, new, old)]
     found = [_judged(one, p, margin, threshold, largest_shift(machine)) for one, p in _with_p(measured, len(new))]
     return VisitComparison(
         new=[name for name, _ in new], old=[name for name, _ in old], workload=new[0][1].manifest.workload.name,
-        differences=differences(manifests[0], manifests[1]), changes=found, losses=_losses(new, old),
+        differences=differences(manifests[0], manifests[1]), changes=found, losses=losses,
         cautions=[*_cautions(new, old), *machine_cautions(machine)], margin=margin, threshold=threshold,
-        machine=machine,
+        machine=machine, not_compared=not_compared(new, old),
+        new_label=labels[0] or shared_label(manifests[0]), old_label=labels[1] or shared_label(manifests[1]),
     )  # fmt: skip
 
 
@@ -139,18 +142,10 @@ def _check_workloads(new: Side, old: Side, *, anyway: bool) -> None:
             )
 
 
-Key = tuple[str, str, str]
-"""Phase, table, kind."""
-
-
 def _common(new: Side, old: Side) -> list[Key]:
     """What every trial of both sides did, in the order of the first trial."""
-    sets = [
-        {(phase.phase, one.table, one.kind) for phase in trial.summary.phases for one in phase.series}
-        for _, trial in [*new, *old]
-    ]
-    first = [(phase.phase, one.table, one.kind) for phase in new[0][1].summary.phases for one in phase.series]
-    return [key for key in first if all(key in one for one in sets)]
+    sets = [set(work_of(trial)) for _, trial in [*new, *old]]
+    return [key for key in work_of(new[0][1]) if all(key in one for one in sets)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +208,8 @@ def _series(trial: VisitTrial, key: Key) -> SeriesNumbers:
 
 
 def _with_p(measured: Sequence[_Measured], new_count: int) -> list[tuple[_Measured, float]]:
+    if not measured:
+        return []
     values = np.stack([np.concatenate([one.new, one.old]) for one in measured])
     found = joint_p(values, new_count, np.random.default_rng(SEED))
     return list(zip(measured, map(float, found), strict=True))
@@ -264,26 +261,6 @@ def _change(
     if p < ALPHA and high < none and value < least:
         return LatencyChange.BETTER
     return LatencyChange.SAME if least <= low and high <= most else LatencyChange.INCONCLUSIVE
-
-
-def _losses(new: Side, old: Side) -> list[VisitLoss]:
-    """More wrong answers, lost visits or failed tries than before, as shares."""
-    found = []
-    for phase in dict.fromkeys(one.phase for _, trial in old for one in trial.summary.phases):
-        sides = [
-            [one for _, trial in side for one in trial.summary.phases if one.phase == phase] for side in (new, old)
-        ]
-        for what, share in _SHARES:
-            ours, before = (share(side) for side in sides)
-            if ours > before:
-                found.append(VisitLoss(phase=phase, what=what, new=ours, old=before))
-    return found
-
-
-_SHARES: tuple[tuple[str, Callable[[Sequence[PhaseNumbers]], float]], ...] = (
-    ("tiles answered wrongly", lambda side: sum(o.wrong for o in side) / max(1, sum(o.compared for o in side))),
-    ("visits lost", lambda side: sum(o.lost for o in side) / max(1, sum(o.lost + o.visits for o in side))),
-)
 
 
 def _cautions(new: Side, old: Side) -> list[str]:

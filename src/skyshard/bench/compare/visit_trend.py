@@ -59,14 +59,27 @@ def _losses(trials: Sequence[VisitTrial]) -> list[Loss]:
         before = [one for trial in trials[:-1] for one in trial.summary.phases if one.phase == phase.phase]
         if before and (reason := _worse(phase, before)):
             found.append(_loss(phase, before, reason))
-    return found
+    return [*found, *_missing(trials)]
+
+
+def _missing(trials: Sequence[VisitTrial]) -> list[Loss]:
+    """Phases that all trials before the newest ran, and it did not."""
+    there = [{one.phase: one for one in trial.summary.phases} for trial in trials]
+    names = [name for name in there[0] if all(name in one for one in there[:-1]) and name not in there[-1]]
+    return [
+        Loss(
+            phase=name, class_name="visits", query="", new=_asked([]), old=_asked([one[name] for one in there[:-1]]),
+            reason="not run, before in all trials", is_regression=True,
+        )
+        for name in names
+    ]  # fmt: skip
 
 
 def _worse(newest: PhaseNumbers, before: Sequence[PhaseNumbers]) -> str:
     if newest.wrong and not any(one.wrong for one in before):
-        return f"{newest.wrong:,} tiles answered wrongly, none before"
+        return f"{newest.wrong:,} {'tile' if newest.wrong == 1 else 'tiles'} answered wrongly, none before"
     if newest.lost and not any(one.lost for one in before):
-        return f"{newest.lost:,} visits lost, none before"
+        return f"{newest.lost:,} {'visit' if newest.lost == 1 else 'visits'} lost, none before"
     return ""
 
 

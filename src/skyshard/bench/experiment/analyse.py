@@ -138,7 +138,7 @@ def _cell(
 ) -> CellResult:
     trials = [trial for trial in found.trials if trial.cell == cell.number]
     builds = found.builds.get(cell.number, ())
-    ingest_s = median(build.ingest_s for build in builds) if builds else None
+    cost = _cost_of_visits(cell.number, found.visits) if found.visits else _cost_of_builds(builds)
     classes = []
     for key, fit in fits.items():
         if cell.number in fit.cells:
@@ -153,14 +153,35 @@ def _cell(
             )  # fmt: skip
     return CellResult(
         number=cell.number, label=cell.label, levels=dict(cell.levels), trials=len(trials),
-        failures=list(found.failures.get(cell.number, ())), ingest_s=ingest_s,
-        ingest_rows_per_s=builds[-1].rows / ingest_s if builds and ingest_s else None, builds=len(builds),
-        bytes=builds[-1].bytes if builds else None, classes=classes,
+        failures=list(found.failures.get(cell.number, ())), ingest_s=cost.took_s, rows=cost.rows,
+        ingest_rows_per_s=cost.rows / cost.took_s if cost.rows is not None and cost.took_s else None,
+        builds=len(builds), bytes=cost.bytes, classes=classes,
         errors=sum(one.errors for trial in trials for one in trial.classes),
         wrong=sum(one.wrong for trial in trials for one in trial.classes),
         failed_over_s=_median(trial.failed_over_s for trial in trials),
         answers_lost=_median(trial.answers_lost for trial in trials),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What it took to bring a cell's rows, and what they take; None where that is not known."""
+
+    rows: int | None = None
+    took_s: float | None = None
+    bytes: int | None = None
+
+
+def _cost_of_builds(builds: Sequence[Build]) -> _Cost:
+    return _Cost(builds[-1].rows, median(one.ingest_s for one in builds), builds[-1].bytes) if builds else _Cost()
+
+
+def _cost_of_visits(cell: int, visits: Sequence[CellVisits]) -> _Cost:
+    """Of all phases of a cell's trials; a store is as large as at their end."""
+    mine = [one for one in visits if one.cell == cell]
+    rows = [one.stored_rows for one in mine if one.stored_rows is not None]
+    took = [one.stored_s for one in mine if one.stored_s is not None]
+    return _Cost(sum(rows) if rows else None, sum(took) if took else None, mine[-1].bytes if mine else None)
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from skyshard.bench.experiment.experiment_file import ReadExperiment
@@ -133,6 +133,18 @@ def make_design(read: ReadExperiment, *, is_of_visits: bool = False) -> Design:
     return design
 
 
+_STORES_WITH = {
+    "engine": ("mariadb", CLUSTER), "nodes": (CLUSTER,), "pixels": tuple(one for one in STORES if one != CLUSTER),
+}  # fmt: skip
+"""The stores that a factor is of: a cluster has the pieces of the sky of its layout."""
+
+
+_LEVELS_OF_STORES: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
+    ("pixels", "q3c", lambda target: target == "postgresql"),
+    ("upsert", "replace", lambda target: target != "postgresql"),
+)
+
+
 def _refuse_beside_visits(read: ReadExperiment, cell: Cell) -> None:
     """What is no choice of visits, or of the store that the cell has."""
     chosen = {**cell.held, **cell.levels}
@@ -144,9 +156,13 @@ def _refuse_beside_visits(read: ReadExperiment, cell: Cell) -> None:
     if target not in STORES:
         what = f"target '{target}' stores no visits"
         raise read.fault(place_of(read, cell, "target"), what, f"name one of: {', '.join(STORES)}")
-    for name, stores in (("engine", ("mariadb", CLUSTER)), ("nodes", (CLUSTER,))):
+    for name, stores in _STORES_WITH.items():
         if name in chosen and target not in stores:
             what = f"'{name}' contradicts target {target}: it is of target {' and '.join(stores)} only"
+            raise read.fault(place_of(read, cell, name), what, "name the cells that can be under 'cells'")
+    for name, level, can in _LEVELS_OF_STORES:
+        if chosen.get(name) == level and not can(target):
+            what = f"{name} {level} contradicts target {target}, which has no such {name}"
             raise read.fault(place_of(read, cell, name), what, "name the cells that can be under 'cells'")
 
 

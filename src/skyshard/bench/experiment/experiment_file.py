@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.workload.workload import Name
@@ -40,6 +40,20 @@ _AnyFloat = Annotated[float, Field(strict=True, allow_inf_nan=True)]  # a factor
 Level = Annotated[StrictStr | StrictInt | _AnyFloat | StrictBool, BeforeValidator(_is_level)]
 """A level as the file has it; ``factors`` makes it a text or a number."""
 MOST_TRIALS = 1000
+MOST_NAME = 64
+"""Letters of a cell's name."""
+
+
+def _is_cell_name(name: str) -> str:
+    """A name for people: it names no file."""
+    if not name or name != name.strip() or not name.isprintable() or len(name) > MOST_NAME:
+        what = f"a cell is named by 1 to {MOST_NAME} letters, without spaces around them"
+        raise broken_rule(what, remedy="write a short name, in quotes if need be")
+    return name
+
+
+CellName = Annotated[str, AfterValidator(_is_cell_name)]
+"""Of any alphabet."""
 
 
 class ExperimentFile(NamedKeys):
@@ -54,7 +68,7 @@ class ExperimentFile(NamedKeys):
     """A shipped recipe, or a file beside this one; may be a factor instead."""
     factors: dict[str, list[Level]] = Field(default_factory=dict)
     """Each factor's levels; the first is the one that others are compared with."""
-    cells: dict[Name, dict[str, Level]] = Field(default_factory=dict)
+    cells: dict[CellName, dict[str, Level]] = Field(default_factory=dict)
     """Instead of factors: named combinations of levels."""
     hold: dict[str, Level] = Field(default_factory=dict)
     """Factors that have one level in all cells."""

@@ -69,11 +69,11 @@ class CellResult(Strict):
     failures: list[str]
     """Why others did not."""
     ingest_s: float | None
-    """Median over the builds of its set-up."""
+    """Median over the builds of its set-up; of visits the time of all stores of a trial, the median over trials."""
     ingest_rows_per_s: float | None
     builds: int
     bytes: int | None
-    """On disk: its catalog on all nodes and the czar."""
+    """On disk: its catalog on all nodes and the czar; of visits the tables of its store at the end."""
     classes: list[CellMedian]
     errors: int = 0
     """Failed queries of all its trials."""
@@ -83,6 +83,8 @@ class CellResult(Strict):
     """Of a scenario: the median over trials of the longest fail-over; None where there was none."""
     answers_lost: float | None = None
     """Of a scenario: good answers that it cost, as a share of those expected; the median over trials."""
+    rows: int | None = None
+    """That were ingested, or stored by the visits of a trial; None in results of earlier releases."""
 
 
 class ClassResult(Strict):

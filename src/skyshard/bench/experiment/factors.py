@@ -148,7 +148,7 @@ FACTORS = {
 SETTINGS = Factor("set.NAME", "a server setting of all nodes, of the czar (set.czar:NAME) or of a node", _setting_value)
 
 
-VISIT_FACTORS = ("target", "engine", "upsert", "pixels", "columns", "nodes", "workload")
+VISIT_FACTORS = ("target", "engine", "upsert", "pixels", "columns", "nodes", "workload", "recipe")
 """Those that an experiment of visits may have."""
 OF_VISITS_ONLY = ("upsert", "pixels", "columns")
 NEEDED = ("workload", "recipe")

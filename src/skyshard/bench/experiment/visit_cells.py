@@ -18,6 +18,15 @@ COURSE = 40
 """Points of a cell's course."""
 
 
+class HeldTable(Strict):
+    """One table of a store at a trial's end: medians over the trials of a cell."""
+
+    name: str
+    rows: int
+    bytes: int
+    """Data and indexes on disk."""
+
+
 class CellVisits(Strict):
     """One cell of an experiment of visits: medians over its trials."""
 
@@ -28,10 +37,11 @@ class CellVisits(Strict):
     """1 for a store that is no cluster."""
     store: str
     """As the store names itself."""
-    visit_s: float
-    """Real time of a visit with a full history; of all visits where none came so far. So too the next two."""
-    select_s: float
-    store_s: float
+    visit_s: float | None
+    """Real time of a visit with a full history; of all visits where none came so far. So too the next two. None where
+    no visit did it."""
+    select_s: float | None
+    store_s: float | None
     before: float | None
     """Seconds more in a thousand visits while the history fills, of reads."""
     after: float | None
@@ -45,6 +55,12 @@ class CellVisits(Strict):
     rows: int
     """Held at the end, in all tables."""
     bytes: int
+    """On disk, in all tables with their indexes; logs, and what belongs to no table, are not counted."""
+    tables: list[HeldTable] = Field(default_factory=list)
+    stored_rows: int | None = None
+    """That the visits of the phase stored; months that were dropped since are not held. None in earlier releases."""
+    stored_s: float | None = None
+    """Real time of all stores of the phase: of each visit that of its slowest tile."""
     wrong: int
     tries: int
     visits: list[int] = Field(default_factory=list)
@@ -53,11 +69,14 @@ class CellVisits(Strict):
 
 
 def visit_numbers(trial: VisitTrial, block: int, cell: int, elapsed_s: float) -> TrialNumbers:
-    """The numbers of a trial, each kind of work as a class whose median is its level."""
+    """The numbers of a trial, each kind of work as a class whose median is its level.
+
+    Visits that were lost, and tiles that were answered wrongly, are those of the class of whole visits.
+    """
     classes = [
         ClassNumbers(
-            phase=phase.phase, class_name=one.name, n=one.visits, errors=phase.lost, wrong=phase.wrong,
-            median_s=_level(one),
+            phase=phase.phase, class_name=one.name, n=one.visits, median_s=_level(one),
+            errors=phase.lost if one is phase.whole else 0, wrong=phase.wrong if one is phase.whole else 0,
         )
         for phase in trial.summary.phases
         for one in phase.series
@@ -81,7 +100,9 @@ def cell_visits(number: int, label: str, nodes: int, trials: Sequence[VisitTrial
 def _of_phase(number: int, label: str, nodes: int, phase: str, trials: Sequence[VisitTrial]) -> CellVisits:
     mine = [one for trial in trials for one in trial.summary.phases if one.phase == phase]
     reads = [one for numbers in mine if (one := numbers.of("", READ)) is not None]
-    sizes = [_size(trial) for trial in trials]
+    sizes = [_sizes(trial) for trial in trials]
+    held = _held(sizes)
+    written = [pair for numbers in mine if (pair := _written(numbers)) is not None]
     plateaus = [one.plateau for one in reads if one.plateau is not None]
     visits, course = _course(phase, trials)
     return CellVisits(
@@ -93,7 +114,10 @@ def _of_phase(number: int, label: str, nodes: int, phase: str, trials: Sequence[
         above=float(np.median([_above(one) for one in mine])),
         driver_share=float(np.median([one.driver_share for one in mine])),
         server_share=float(np.median([one.server_share for one in mine])),
-        rows=int(np.median([rows for rows, _ in sizes])), bytes=int(np.median([size for _, size in sizes])),
+        rows=_middle([sum(rows for rows, _ in one.values()) for one in sizes]),
+        bytes=_middle([sum(size for _, size in one.values()) for one in sizes]), tables=held,
+        stored_rows=_middle([rows for rows, _ in written]) if written else None,
+        stored_s=_median([took for _, took in written]),
         wrong=sum(one.wrong for one in mine), tries=sum(one.tries for one in mine), visits=visits, course_s=course,
     )  # fmt: skip
 
@@ -102,9 +126,8 @@ def _level(one: SeriesNumbers) -> float:
     return one.median_s if one.level_s is None else one.level_s
 
 
-def _levels(phases: Sequence[PhaseNumbers], kind: str) -> float:
-    found = [_level(one) for numbers in phases if (one := numbers.of("", kind)) is not None]
-    return float(np.median(found)) if found else 0.0
+def _levels(phases: Sequence[PhaseNumbers], kind: str) -> float | None:
+    return _median([_level(one) for numbers in phases if (one := numbers.of("", kind)) is not None])
 
 
 def _above(one: PhaseNumbers) -> float:
@@ -124,11 +147,31 @@ def _plateau(found: Sequence[RatioInterval]) -> RatioInterval | None:
     return None if value is None else RatioInterval(value=value, low=None, high=None)
 
 
-def _size(trial: VisitTrial) -> tuple[int, int]:
-    """Rows and bytes that the store held at the end."""
+def _middle(values: Sequence[int]) -> int:
+    return int(np.median(values))
+
+
+def _sizes(trial: VisitTrial) -> dict[str, tuple[int, int]]:
+    """Rows and bytes that each table of the store held at the end."""
     sizes = trial.manifest.catalog.get("sizes")
-    held = [one for one in sizes.values() if isinstance(one, dict)] if isinstance(sizes, dict) else []
-    return sum(int(one["rows"]) for one in held), sum(int(one["bytes"]) for one in held)
+    held = sizes.items() if isinstance(sizes, dict) else ()
+    return {str(name): (int(one["rows"]), int(one["bytes"])) for name, one in held if isinstance(one, dict)}
+
+
+def _held(sizes: Sequence[dict[str, tuple[int, int]]]) -> list[HeldTable]:
+    """Each table's medians over the trials that have it."""
+    names = dict.fromkeys(name for one in sizes for name in one)
+    found = [(name, [one[name] for one in sizes if name in one]) for name in names]
+    return [
+        HeldTable(name=name, rows=_middle([rows for rows, _ in ones]), bytes=_middle([size for _, size in ones]))
+        for name, ones in found
+    ]
+
+
+def _written(numbers: PhaseNumbers) -> tuple[int, float] | None:
+    """Rows that a phase stored, and the time of its stores; None where it only read."""
+    whole, store = numbers.whole, numbers.of("", STORE)
+    return (whole.rows, store.mean_s * store.visits) if whole is not None and store is not None else None
 
 
 def _course(phase: str, trials: Sequence[VisitTrial]) -> tuple[list[int], list[float]]:

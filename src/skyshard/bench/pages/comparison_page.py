@@ -95,7 +95,7 @@ def markdown(comparison: Comparison) -> str:
     if comparison.headline is not None:
         parts.append(f"Geometric mean of the medians, damped by 10 ms: {comparison.headline:.3f} times.")
     parts += [markdown_table(headers, rows)] if rows else []
-    parts += map(plain_markdown, [*comparison.cautions, *_more_advice(comparison)])
+    parts += map(plain_markdown, [*comparison.cautions, *comparison.notes, *_more_advice(comparison)])
     parts += _details(comparison)
     if comparison.losses:
         parts += ["## Not answered", markdown_table(LOSS_HEADERS, [one.row for one in comparison.losses])]

@@ -10,13 +10,12 @@ from skyshard.bench.experiment.cells import level_text, levels_text
 from skyshard.bench.experiment.conclusions import ratio_text
 from skyshard.bench.experiment.experiment_result import CellResult, ClassResult, Effect, ExperimentResult
 from skyshard.bench.pages.experiment_figures import cells_figure, effects_figure
-from skyshard.bench.pages.visit_cells_section import HEADERS, visit_pictures, visit_rows
+from skyshard.bench.pages.visit_cells_section import HEADERS, held_table, visit_pictures, visit_rows
 from skyshard.bench.pages.work_table import SHORT, size_text
 from skyshard.pages.page_template import count, markdown_table, plain_markdown, render
 from skyshard.pages.picture import Picture
 
 JSON, HTML, MARKDOWN = "experiment.json", "experiment.html", "experiment.md"
-CELL_HEADERS = ("cell", "trials", "ingest", "on disk")
 EFFECT_HEADERS = ("class", "factor", "level", "against", "times as long", "interval", "p", "shown")
 
 
@@ -60,9 +59,11 @@ def html(result: ExperimentResult) -> str:
         "visit_pictures": visit_pictures(result),
         "visit_headers": HEADERS,
         "visit_rows": visit_rows(result.visits),
+        "held": held_table(result.visits),
+        "cost_headers": cost_headers(result),
+        "cost_rows": cost_rows(result),
         "pairs": [one for one in result.effects if one.is_pair],
         "level": level_text,
-        "cell_text": cell_text,
         "p": p_text,
         "interval": interval_text,
         "ratio": ratio_text,
@@ -133,21 +134,35 @@ def cell_text(result: ExperimentResult, cell: CellResult) -> str:
     return f"{cell.number}: {cell.label}{f' ({what})' if what else ''}"
 
 
+def cost_headers(result: ExperimentResult) -> list[str]:
+    """What it took to bring a cell's rows, by ingest or by the stores of visits, and what they take on disk."""
+    how = ("rows stored", "stores") if result.visits else ("rows", "ingest")
+    return ["cell", "trials", *how, "rows/s", "on disk"]
+
+
+def cost_rows(result: ExperimentResult) -> list[list[str]]:
+    """A row for each cell."""
+    return [
+        [
+            cell_text(result, cell), str(cell.trials), count(cell.rows), seconds(cell.ingest_s),
+            count(cell.ingest_rows_per_s), binary_bytes(cell.bytes),
+        ]
+        for cell in result.cells
+    ]  # fmt: skip
+
+
+def cell_headers(result: ExperimentResult) -> list[str]:
+    """Of a cell's cost and its medians."""
+    return [*cost_headers(result), *(one.name for one in result.classes)]
+
+
 def cell_rows(result: ExperimentResult) -> list[list[str]]:
-    """A row for each cell, as the headers with the classes after them say; ``*`` marks the best."""
-    rows = []
-    for cell in result.cells:
-        medians = [f"{text}{' *' if is_best else ''}" for text, is_best in (median_of(cell, o) for o in result.classes)]
-        rows.append(
-            [
-                cell_text(result, cell),
-                str(cell.trials),
-                seconds(cell.ingest_s),
-                binary_bytes(cell.bytes),
-                *medians,
-            ]
-        )
-    return rows
+    """A row for each cell, its cost and its medians; ``*`` marks the best."""
+    marked = [
+        [f"{text}{' *' if is_best else ''}" for text, is_best in (median_of(cell, one) for one in result.classes)]
+        for cell in result.cells
+    ]
+    return [[*cost, *medians] for cost, medians in zip(cost_rows(result), marked, strict=True)]
 
 
 FAULT_HEADERS = ["cell", "failed queries", "wrong answers", "fail-over", "answers lost"]
@@ -184,14 +199,13 @@ def effect_rows(result: ExperimentResult, *, pairs: bool = False) -> list[list[s
 
 def markdown(result: ExperimentResult) -> str:
     """The experiment for an issue or a terminal."""
-    names = [one.name for one in result.classes]
     parts = [
         f"# {plain_markdown(f'Experiment {result.name}')}",
         f"**{plain_markdown(verdict(result))}**",
         plain_markdown(result.conclusion),
         *map(plain_markdown, [*result.cautions, *result.confounded]),
         "## Cells",
-        markdown_table([*CELL_HEADERS, *names], cell_rows(result)),
+        markdown_table(cell_headers(result), cell_rows(result)),
         r"\*: the fastest cell of a class, or not shown to be slower than it.",
         "## Effects of factors",
         markdown_table(EFFECT_HEADERS, effect_rows(result)),
@@ -202,6 +216,7 @@ def markdown(result: ExperimentResult) -> str:
         parts += ["## Effects of pairs, beyond each alone", markdown_table(EFFECT_HEADERS, pairs)]
     if result.visits:
         parts += ["## Visits", markdown_table(HEADERS, visit_rows(result.visits))]
+        parts += [markdown_table(*found)] if (found := held_table(result.visits)) else []
     parts += [
         "## Classes",
         markdown_table(["class", "what moves it"], [[one.name, one.sentence] for one in result.classes]),

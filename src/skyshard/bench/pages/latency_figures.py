@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from skyshard.basics.readable import seconds
 from skyshard.pages.picture import WIDE, Picture, picture
-from skyshard.pages.svg import FIXED_SERIES, INK, MAY_GO, MUTED, PAPER, RULE, SERIES, new_figure
+from skyshard.pages.svg import FIXED_SERIES, INK, MAY_GO, MUTED, PAPER, RULE, SERIES, legend_name, new_figure
 
 RASTER_FROM = 4_000
 """Number of points from which they are drawn as an image inside the SVG."""
@@ -93,7 +93,7 @@ def _run_figure(series: Sequence[LatencySeries], phases: Sequence[tuple[str, flo
     for number, one in enumerate(series):
         colour = _cloud_colour(number, is_many)
         y = np.maximum(one.latency_s, 1e-6)
-        points = axes.plot(one.due_s, y, "o", color=colour, label=one.label, markersize=4, alpha=0.75)
+        points = axes.plot(one.due_s, y, "o", color=colour, label=legend_name(one.label), markersize=4, alpha=0.75)
         points[0].set(markeredgewidth=0, rasterized=is_many)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=20))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from skyshard.basics.readable import binary_bytes, seconds
 from skyshard.bench.record.telemetry import node_names, rates
 from skyshard.pages.picture import WIDE, Picture, picture
-from skyshard.pages.svg import SERIES, new_figure
+from skyshard.pages.svg import SERIES, legend_name, new_figure
 
 FEWEST = 3
 """Fewest samples at a level of load for it to be drawn."""
@@ -66,7 +66,7 @@ def _load_figure(series: Sequence[UnderLoad], width: int) -> Figure:
         low, middle, high = np.maximum(np.array(parts).T, 1e-6)
         colour = SERIES[number % len(SERIES)]
         axes.fill_between(levels, low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.plot(levels, middle, "o-", color=colour, linewidth=1.4, markersize=4, label=one.label)
+        axes.plot(levels, middle, "o-", color=colour, linewidth=1.4, markersize=4, label=legend_name(one.label))
     axes.set_yscale("log")
     _time_ticks(axes)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
@@ -112,7 +112,7 @@ def _telemetry(telemetry: pa.Table, names: Sequence[str], width: int) -> Figure:
         for place, name in enumerate(names):
             moments, together = _together(telemetry, name, counters)
             if len(moments):
-                label = name if number == 0 else None
+                label = legend_name(name) if number == 0 else None
                 axes.plot(moments, together, color=SERIES[place % len(SERIES)], linewidth=1.3, label=label)
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(MaxNLocator(3))

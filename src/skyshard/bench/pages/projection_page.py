@@ -12,7 +12,7 @@ from skyshard.bench.model.disk_efficiency import BUSY
 from skyshard.bench.model.projection import MOST_NODES, ClassProjection, Projection
 from skyshard.pages.page_template import markdown_table, plain_markdown, render
 from skyshard.pages.picture import WIDE, Picture, picture
-from skyshard.pages.svg import MUTED, SERIES, new_figure
+from skyshard.pages.svg import MUTED, SERIES, legend_name, new_figure
 
 HEADERS = [
     "class", "read on a node", "cached", "decided by", "alone", "under load (95 %)", "target", "verdict",
@@ -192,7 +192,7 @@ def _figure(projection: Projection, width: int) -> Figure:
     axes = figure.add_axes((66 / width, 44 / height, (width - 84) / width, (height - 60 - 18 * lines) / height))
     for number, one in enumerate(projection.growth):
         colour = SERIES[number % len(SERIES)]
-        axes.plot(one.fractions, one.times_s, "-", color=colour, linewidth=1.4, label=one.class_name)
+        axes.plot(one.fractions, one.times_s, "-", color=colour, linewidth=1.4, label=legend_name(one.class_name))
         disk = [t if regime == "disk" else float("nan") for t, regime in zip(one.times_s, one.regimes, strict=True)]
         axes.plot(one.fractions, disk, "-", color=colour, linewidth=4, alpha=0.45, solid_capstyle="butt")
     axes.axvline(projection.fraction, color=MUTED, linewidth=1, linestyle=":")

@@ -12,7 +12,7 @@ from skyshard.basics.readable import seconds
 from skyshard.bench.compare.sweep import Forecast, Scaling, Sweep
 from skyshard.pages.page_template import markdown_table, plain_markdown, render
 from skyshard.pages.picture import WIDE, Picture, picture
-from skyshard.pages.svg import SERIES, new_figure
+from skyshard.pages.svg import SERIES, legend_name, new_figure
 
 YES_NO = {True: "yes", False: "no", None: "–"}
 
@@ -130,7 +130,7 @@ def _figure(sweep: Sweep, width: int) -> Figure:
         colour = SERIES[number % len(SERIES)]
         fractions, medians = np.array(one.fractions), np.array(one.median_s)
         for place, count in enumerate(dict.fromkeys(one.nodes)):
-            is_it, label = np.array(one.nodes) == count, one.name if place == 0 else None
+            is_it, label = np.array(one.nodes) == count, legend_name(one.name) if place == 0 else None
             axes.plot(fractions[is_it], medians[is_it], "o^sDv"[place % 5], color=colour, markersize=5, label=label)
         along = np.geomspace(fractions.min(), fractions.max(), 60)
         fit = one.overhead_s + one.per_share_s * along / one.nodes[0]

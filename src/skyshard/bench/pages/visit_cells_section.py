@@ -30,6 +30,25 @@ def visit_rows(cells: Sequence[CellVisits]) -> list[list[str]]:
     ]  # fmt: skip
 
 
+def held_table(cells: Sequence[CellVisits]) -> tuple[list[str], list[list[str]]] | None:
+    """Headers and rows: what the tables of each cell take on disk at a trial's end, and a row of all; None without."""
+    ends = {one.cell: one for one in cells if one.tables}  # a store is the same after each phase of a trial
+    names = list(dict.fromkeys(table.name for one in ends.values() for table in one.tables))
+    if not names:
+        return None
+    rows = []
+    for one in ends.values():
+        size = {table.name: table.bytes for table in one.tables}
+        a_row = one.bytes / one.rows if one.rows else None
+        rows.append(
+            [
+                f"{one.cell}: {one.label}", f"{one.rows:,}", *(binary_bytes(size.get(name)) for name in names),
+                binary_bytes(one.bytes), binary_bytes(a_row),
+            ]
+        )  # fmt: skip
+    return ["cell", "rows held", *names, "all tables", "a row"], rows
+
+
 def visit_pictures(result: ExperimentResult) -> list[tuple[Picture, str]]:
     """The courses of all cells, and reads against the number of nodes where that is a choice."""
     found = []
@@ -54,7 +73,7 @@ def node_points(result: ExperimentResult) -> list[NodePoint]:
     found = []
     for one in result.visits:
         mine = levels.get(one.cell, {})
-        if mine.get("target") == CLUSTER:
+        if mine.get("target") == CLUSTER and one.select_s is not None:
             rest = [
                 level_text(name, value) for name, value in mine.items() if name not in ("nodes", "target", "workload")
             ]

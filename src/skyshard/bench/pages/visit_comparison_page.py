@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skyshard.basics.readable import seconds
-from skyshard.bench.compare.visit_comparison import Side, VisitChange, VisitComparison
+from skyshard.bench.compare.visit_comparison import VisitChange, VisitComparison
+from skyshard.bench.compare.visit_losses import Side
 from skyshard.bench.pages.visit_figures import runs_figure
 from skyshard.bench.pages.visit_texts import signed
 from skyshard.bench.record.visit_times import VisitTimes, visit_times
@@ -34,6 +35,7 @@ def html(found: VisitComparison, new: Side, old: Side) -> str:
         "status": status(found),
         "headers": HEADERS,
         "rows": rows(found),
+        "names": names(found),
         "pictures": _pictures(found, new, old),
     }
     return render("skyshard.bench", "visit_comparison.html.j2", content)
@@ -59,6 +61,11 @@ def status(found: VisitComparison) -> str:
     if found.regressions:
         return "failed"
     return "passed" if found.is_comparable and found.can_tell else "partial"
+
+
+def names(found: VisitComparison) -> tuple[str, str]:
+    """What the new and the old side are called: a label, or their trials."""
+    return found.new_label or ", ".join(found.new), found.old_label or ", ".join(found.old)
 
 
 def verdict(found: VisitComparison) -> str:
@@ -95,9 +102,13 @@ def _percent(value: float) -> str:
 def markdown(found: VisitComparison) -> str:
     """The comparison for an issue or a terminal."""
     parts = [
-        f"# {plain_markdown(found.workload)} compared",
+        f"# {plain_markdown(f'{found.workload}: {names(found)[0]} against {names(found)[1]}')}",
         f"**{plain_markdown(verdict(found))}**",
         *map(plain_markdown, found.cautions),
-        markdown_table(HEADERS, rows(found)),
     ]
+    parts += [markdown_table(HEADERS, rows(found))] if found.changes else []
+    parts += map(plain_markdown, found.not_compared)
+    if found.differences:
+        listed = [[one.what, one.weight.value, "; ".join(one.new), "; ".join(one.old)] for one in found.differences]
+        parts += ["## What differs", markdown_table(["what", "weight", "new", "old"], listed)]
     return "\n\n".join(parts) + "\n"

@@ -17,7 +17,7 @@ from skyshard.basics.readable import seconds, short_count
 from skyshard.bench.record.visit_summary import FittedLine
 from skyshard.bench.record.visit_times import VisitSeries, VisitTimes
 from skyshard.pages.picture import WIDE, Picture, picture
-from skyshard.pages.svg import FIXED_SERIES, INK, MAY_GO, MUTED, RULE, SERIES, new_figure
+from skyshard.pages.svg import FIXED_SERIES, INK, MAY_GO, MUTED, RULE, SERIES, legend_name, new_figure
 
 RASTER_FROM = 4_000
 """Number of points from which they are drawn as an image inside the SVG."""
@@ -178,7 +178,9 @@ def _courses(courses: Sequence[tuple[str, Sequence[int], Sequence[float]]], widt
     figure, axes = _axes(width, 300 + legend, above=TOP + legend)
     for number, (label, visits, took) in enumerate(courses):
         dashes = "-" if number < len(SERIES) else (0, (4, 2))
-        axes.plot(visits, took, color=SERIES[number % len(SERIES)], linewidth=1.7, linestyle=dashes, label=label)
+        axes.plot(
+            visits, took, color=SERIES[number % len(SERIES)], linewidth=1.7, linestyle=dashes, label=legend_name(label)
+        )
     _time_axis(axes)
     figure.legend(loc="upper left", ncols=per_line, frameon=False, handletextpad=0.4, columnspacing=1.2)
     return figure
@@ -208,7 +210,7 @@ def _nodes(points: Sequence[NodePoint], width: int) -> Figure:
     for number, label in enumerate(labels):
         colour = SERIES[number % len(SERIES)]
         mine = sorted((one.nodes, one.select_s) for one in points if one.label == label)
-        axes.plot(*zip(*mine, strict=True), "o-", color=colour, linewidth=1.6, markersize=5, label=label)
+        axes.plot(*zip(*mine, strict=True), "o-", color=colour, linewidth=1.6, markersize=5, label=legend_name(label))
         fewest, took = mine[0]
         if len(mine) > 1:
             ideal = np.linspace(fewest, most, 60)

@@ -11,10 +11,13 @@ A trial that was stopped, or whose process was killed, goes on at its last visit
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -48,8 +51,11 @@ from skyshard.catalog.strict_files import read_written
 from skyshard.host.atomic_files import write_atomically
 from skyshard.host.process_tuning import freeze_loaded
 
+if TYPE_CHECKING:
+    from skyshard.synth.recipe.recipe import Recipe
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class VisitsAsked:
     """A workload of visits, with the command's changes, and where its trial goes."""
 
@@ -62,6 +68,16 @@ class VisitsAsked:
     label: str = ""
     resumes: bool = False
     """Go on with the trial in the folder."""
+    recipe: Recipe | None = None
+    """What the workload names: its variable objects are those of the fields."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the workload and the content of its recipe, wherever its file is."""
+        if self.recipe is None:
+            return self.workload.digest({})
+        named = self.workload.with_visits({"recipe": self.recipe.name})
+        return named.digest({"recipe": hashlib.sha256(self.recipe.model_dump_json().encode()).hexdigest()})
 
     @property
     def count(self) -> int:
@@ -104,10 +120,11 @@ def run_visits(
     clock = WallClock(started.timestamp())
     record = VisitRecord.open(asked.folder)
     probe = MachineProbe(asked.folder)
-    manifest = _manifest(asked, store, started, before)
+    settings = _settings(asked, plan.first)
+    manifest = _manifest(asked, store, started, before, settings)
     write_atomically(asked.folder / MANIFEST, manifest.model_dump_json(indent=2, by_alias=True) + "\n")
     probe.read("before")
-    sky = VisitSky(_settings(asked, plan.first), only_needed=_reads_needed(asked.workload))
+    sky = VisitSky(settings, only_needed=_reads_needed(asked.workload))
     for visit, missing in stored_before(sky, stored, plan.first):
         sky.settle(sky.draw(visit), missing)
     driver = VisitDriver(store, sky, record, clock, compares=asked.workload.check_answers, beside=beside)
@@ -154,7 +171,14 @@ def _plan(asked: VisitsAsked, stored: StoredTiles) -> _Plan:
 def _settings(asked: VisitsAsked, first: int) -> SkySettings:
     load = asked.workload.phases[0].visits
     assert load is not None
-    return load.sky(asked.seed, first - 1 + asked.count)
+    return load.sky(asked.seed, first - 1 + asked.count, asked.recipe)
+
+
+def _sky_facts(asked: VisitsAsked, settings: SkySettings) -> dict[str, object]:
+    """Of a recipe: its name, and how many variable objects each field has of it."""
+    if asked.recipe is None:
+        return {}
+    return {"recipe": asked.recipe.name, "variable_objects": [len(x) for x, _ in settings.places]}
 
 
 def _reads_needed(workload: Workload) -> bool:
@@ -176,7 +200,7 @@ def _begin_folder(asked: VisitsAsked) -> TrialManifest | None:
     if not before.is_partial:
         raise UserError(f"the trial in '{asked.folder}' has ended", remedy="run a new one")
     for what, was, now in (
-        ("workload", before.workload_digest, asked.workload.digest({})),
+        ("workload", before.workload_digest, asked.digest),
         ("seed", str(before.seed), str(asked.seed)),
         ("target", before.driver.get("target", ""), asked.target),
     ):
@@ -193,14 +217,17 @@ def _keep_telemetry(folder: Path, table: pa.Table) -> None:
     pq.write_table(pa.concat_tables([*before, table]), path, compression="zstd")
 
 
-def _manifest(asked: VisitsAsked, store: VisitStore, started: datetime, before: TrialManifest | None) -> TrialManifest:
+def _manifest(
+    asked: VisitsAsked, store: VisitStore, started: datetime, before: TrialManifest | None, settings: SkySettings
+) -> TrialManifest:
     resumed = int(str(before.driver.get("resumed", 0))) + 1 if before else 0
     return TrialManifest(
         version=VERSION, label=asked.label, started=started, stopped=datetime.now(UTC), is_partial=True,
-        workload=asked.workload, workload_digest=asked.workload.digest({}), seed=asked.seed,
+        workload=asked.workload, workload_digest=asked.digest, seed=asked.seed,
         database=asked.workload.database, target=store.name, target_facts=dict(store.describe()),
         known_answers=0, environment=capture_environment(), machine=list(before.machine) if before else [],
         driver={"runtime": "threads", "processes": 1, "target": asked.target, "resumed": resumed},
+        catalog=_sky_facts(asked, settings),
     )  # fmt: skip
 
 
@@ -231,7 +258,7 @@ def _write(
     ended = manifest.model_copy(
         update={
             "stopped": datetime.now(UTC), "is_partial": found.is_partial, "known_answers": compared,
-            "catalog": {"sizes": sizes}, "driver": driver, "machine": [*manifest.machine, *machine],
+            "catalog": {**manifest.catalog, "sizes": sizes}, "driver": driver, "machine": [*manifest.machine, *machine],
             "target_facts": dict(store.describe()),
         }
     )  # fmt: skip

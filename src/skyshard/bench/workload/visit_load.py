@@ -5,14 +5,21 @@ Keys that ``ap_proto`` (l1dbproto) has mean the same here; ``docs/how-to/visits.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, StrictStr, model_serializer, model_validator
 
 from skyshard.apdb.sky.fields import draw_centres, least_distance
 from skyshard.apdb.sky.sky_settings import SkySettings
+from skyshard.basics.lazy import lazy_module
 from skyshard.catalog.strict_files import NamedKeys, broken_rule
 from skyshard.chunking.sphere import ang_sep
+
+if TYPE_CHECKING:
+    from skyshard.apdb.sky import recipe_objects
+    from skyshard.synth.recipe.recipe import Recipe
+else:
+    recipe_objects = lazy_module("skyshard.apdb.sky.recipe_objects")
 
 Position = tuple[Annotated[float, Field(ge=0, lt=360)], Annotated[float, Field(ge=-90, le=90)]]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -84,6 +91,9 @@ class VisitLoad(NamedKeys):
     centres: right ascension and declination in degrees."""
     fov_deg: Annotated[float, Field(gt=0.01, le=10)] = 3.52
     """Side of the square field of view (``FOV_deg``)."""
+    recipe: StrictStr = ""
+    """A shipped recipe, or a file beside the workload's: its variable objects are those of the fields, ``variable`` of
+    them detected on average at most, and fields that are drawn lie in its footprint. Absent: evenly at random."""
     tiles: Annotated[int, Field(ge=1, le=MOST_TILES)]
     """A visit has this many tiles squared (``divide``); each is a client."""
     padding_arcsec: Annotated[float, Field(ge=0.5, le=3600)] = 52.0
@@ -135,6 +145,12 @@ class VisitLoad(NamedKeys):
             raise broken_rule(what, ["padding_arcsec"], "take fewer tiles, or a smaller margin")
         return self
 
+    @model_serializer(mode="wrap")
+    def _as_before_recipes(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Visits without a recipe are written, and have the digest, as before there were any."""
+        written: dict[str, Any] = write(self)
+        return {key: value for key, value in written.items() if key != "recipe" or value}
+
     def reads_history(self, visit: int) -> bool:
         """Whether a visit, numbered from 1, reads sources and forced sources."""
         return (visit - 1) % self.read_period < self.read_duty_cycle * self.read_period
@@ -142,22 +158,39 @@ class VisitLoad(NamedKeys):
     @property
     def sky_keys(self) -> dict[str, object]:
         """What phases of one workload have in common."""
-        keys = {"fields", "fov_deg", "tiles", "padding_arcsec", "order", "per_visit", "history", "forced", "columns"}
+        keys = {
+            "fields",
+            "fov_deg",
+            "recipe",
+            "tiles",
+            "padding_arcsec",
+            "order",
+            "per_visit",
+            "history",
+            "forced",
+            "columns",
+        }
         return self.model_dump(include=keys)
 
-    def sky(self, seed: int, count: int) -> SkySettings:
-        """The sky of so many visits.
+    def sky(self, seed: int, count: int, recipe: Recipe | None = None) -> SkySettings:
+        """The sky of so many visits; ``recipe`` is what the load names.
 
         Raises:
-            UserError: no room for so many fields.
+            UserError: no room for so many fields, or a recipe that has no variable object in them.
         """
-        drawn = isinstance(self.fields, int)
-        centres = draw_centres(self.fields, self.fov_deg, seed) if drawn else tuple(self.fields)  # type: ignore[arg-type]
         finds = self.per_visit
-        return SkySettings(
-            seed=seed, count=count, centres=centres, fov_deg=self.fov_deg, tiles=self.tiles,
+        settings = SkySettings(
+            seed=seed, count=count, centres=self._centres(seed, recipe), fov_deg=self.fov_deg, tiles=self.tiles,
             padding_arcsec=self.padding_arcsec, order=self.order, variable=finds.variable, detected=finds.detected,
             transient=finds.transient, transient_days=finds.transient_days, noise=finds.noise,
             visits_per_month=self.history.visits_per_month, history_months=self.history.months,
             min_sources=self.forced.min_sources, cutoff_days=self.forced.cutoff_days,
         )  # fmt: skip
+        return settings if recipe is None else recipe_objects.with_variables_of(recipe, settings)
+
+    def _centres(self, seed: int, recipe: Recipe | None) -> tuple[Position, ...]:
+        if not isinstance(self.fields, int):
+            return tuple(self.fields)
+        if recipe is None:
+            return draw_centres(self.fields, self.fov_deg, seed)
+        return recipe_objects.draw_centres_in(recipe, self.fields, self.fov_deg, seed)

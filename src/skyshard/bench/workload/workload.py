@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Collection, Sequence
+import os.path
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -287,6 +288,16 @@ class Workload(BaseModel):
         phases = [phase.model_copy(update={"classes": list(map(changed, phase.classes))}) for phase in self.phases]
         return self.model_copy(update={"phases": phases})
 
+    def with_visits(self, changes: Mapping[str, object]) -> Workload:
+        """The same workload with other keys of the visits of all its phases, which are not checked again."""
+        phases = [
+            phase
+            if phase.visits is None
+            else phase.model_copy(update={"visits": phase.visits.model_copy(update=changes)})
+            for phase in self.phases
+        ]
+        return self.model_copy(update={"phases": phases})
+
     def digest(self, template_digests: dict[str, str]) -> str:
         """A digest of the queries: equal for files that differ only in comments, description and bounds."""
         exclude = {"description", "source", "thresholds"}
@@ -306,7 +317,10 @@ def read_workload(path: Path) -> Workload:
     Raises:
         UserError: it cannot be read, is not YAML, or has an unknown or wrong key, which is named.
     """
-    return read_located(Workload, path)
+    read = read_located(Workload, path)
+    named = next((phase.visits.recipe for phase in read.phases if phase.visits is not None), "")
+    beside = path.parent / named
+    return read.with_visits({"recipe": str(beside)}) if named and os.path.isfile(beside) else read
 
 
 def find_workload(name: str) -> Path:

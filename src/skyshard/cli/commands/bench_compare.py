@@ -67,7 +67,10 @@ def compare(
     Example: skyshard bench compare new1 new2 new3 new4 --against old1 old2 old3 old4
     """
     if bench_visits.are_of_visits([*new, *against]):
-        bench_visits.compare(new, against, out, threshold, anyway=anyway, as_json=as_json)
+        bench_visits.compare(
+            new, against, out, threshold=threshold, margin=margin, anyway=anyway, labels=(label, against_label),
+            as_json=as_json,
+        )  # fmt: skip
         return
     sides = skyshard.bench.read_trials(new, against)
     found = skyshard.bench.compare_trials(
@@ -90,7 +93,7 @@ def compare(
         print_table(["class", "phase", "verdict", "old", "new", "ratio of medians", "ratio of p95", "p"], rows)
         for loss in found.losses:
             typer.echo(f"not answered: {', '.join(loss.row)}")
-        for line in (*found.cautions, comparison_page.verdict(found), f"report: {page}"):
+        for line in (*found.cautions, *found.notes, comparison_page.verdict(found), f"report: {page}"):
             typer.echo(line)
     if found.regressions:
         raise typer.Exit(1)

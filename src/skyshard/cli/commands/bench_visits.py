@@ -42,11 +42,19 @@ def report(folder: Path) -> None:
 
 
 def compare(
-    new: Sequence[Path], against: Sequence[Path], out: Path, threshold: float, *, anyway: bool, as_json: bool
+    new: Sequence[Path],
+    against: Sequence[Path],
+    out: Path,
+    *,
+    threshold: float,
+    margin: float,
+    anyway: bool,
+    labels: tuple[str, str],
+    as_json: bool,
 ) -> None:
     """Compare two sides; exit code 1 on a regression."""
     sides = read_visit_trials(list(new), list(against))
-    found = compare_visits(sides[0], sides[1], threshold=threshold, anyway=anyway)
+    found = compare_visits(sides[0], sides[1], threshold=threshold, margin=margin - 1, anyway=anyway, labels=labels)
     page = write_visit_comparison(found, out, sides[0], sides[1])
     if as_json:
         print_json(found.model_dump(mode="json"))
@@ -54,7 +62,7 @@ def compare(
         for one in found.differences:
             typer.echo(f"{one.weight.value}: {one.what}: {'; '.join(one.new)} (new), {'; '.join(one.old)} (old)")
         print_table(HEADERS, rows(found))
-        for line in (*found.cautions, verdict(found), f"report: {page}"):
+        for line in (*found.not_compared, *found.cautions, verdict(found), f"report: {page}"):
             typer.echo(line)
     if found.regressions:
         raise typer.Exit(1)

@@ -11,7 +11,7 @@ import typer
 import skyshard
 from skyshard.basics.errors import UserError
 from skyshard.bench.drive.thread_switching import quick_switching
-from skyshard.bench.pages.experiment_page import CELL_HEADERS, cell_rows, verdict
+from skyshard.bench.pages.experiment_page import cell_headers, cell_rows, verdict
 from skyshard.cli.terminal.show import JsonOption, print_json, print_table, progress_bars
 from skyshard.host.interrupts import interruptible
 
@@ -43,7 +43,7 @@ def experiment(
         print_json(done.result.model_dump(mode="json"))
     else:
         result = done.result
-        print_table([*CELL_HEADERS, *(one.name for one in result.classes)], cell_rows(result))
+        print_table(cell_headers(result), cell_rows(result))
         for line in (
             result.conclusion,
             *result.confounded,

@@ -86,13 +86,15 @@ def run_experiment(
         UserError: an input is wrong, or differs from what ``out`` was begun with. Nothing was made.
     """
     if is_of_visits(read := read_experiment(file)):
-        return _of_visits(read, out, is_cold=is_cold, watcher=watcher)
+        unused = {"--cold": is_cold, "--disk-budget": disk_budget_bytes is not None, "--keep": keeps_clusters}
+        return _of_visits(read, out, [name for name, is_given in unused.items() if is_given], watcher)
     checked = check_experiment(file, out, disk_budget_bytes)
     folder = ExperimentFolder(out)
     plan = plan_of(checked.read, checked.inputs, is_cold=is_cold)
     folder.check(checked.read, plan)
     folder.begin(plan)
     with folder.locked():
+        folder.check(checked.read, plan)  # another run may have begun here since
         run = _Run(checked, folder, is_cold, watcher)
         try:
             run.all_trials()
@@ -106,9 +108,10 @@ def run_experiment(
     return ExperimentOutcome(result, page, result.trials_done == result.trials_planned)
 
 
-def _of_visits(read: ReadExperiment, out: Path, *, is_cold: bool, watcher: Watcher) -> ExperimentOutcome:
-    if is_cold:
-        raise UserError(f"'{read.path}': a store of visits is empty when a trial begins", remedy="drop --cold")
+def _of_visits(read: ReadExperiment, out: Path, unused: Sequence[str], watcher: Watcher) -> ExperimentOutcome:
+    if unused:
+        what = f"'{read.path}': a store of visits is empty when its trial begins, and removed when it ends"
+        raise UserError(what, remedy=f"drop {unused[0]}")
     result = run_visits_experiment(read, out, watcher)
     return ExperimentOutcome(result, write_experiment(result, out), result.trials_done == result.trials_planned)
 

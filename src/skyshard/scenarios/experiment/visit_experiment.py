@@ -26,6 +26,7 @@ from skyshard.bench.experiment.experiment_file import ReadExperiment
 from skyshard.bench.experiment.experiment_result import ExperimentResult
 from skyshard.bench.experiment.visit_cells import CellVisits, cell_visits, visit_numbers
 from skyshard.bench.record.environment import capture_environment
+from skyshard.bench.record.visit_summary import VisitSummary
 from skyshard.bench.record.visit_trial import VisitTrial, read_visit_trial
 from skyshard.bench.workload.workload import Workload, find_workload, read_workload
 from skyshard.catalog.layout import Layout, read_layout
@@ -33,7 +34,7 @@ from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.cluster.server import end_orphans
 from skyshard.host.shipped_data import data_file
 from skyshard.scenarios.experiment.folder import ExperimentFolder, plan_of
-from skyshard.scenarios.visit_run import VisitRun
+from skyshard.scenarios.visit_run import VisitRun, recipe_of
 from skyshard.testbed import Testbed
 
 DATABASE = "apdb"
@@ -53,9 +54,13 @@ class CheckedVisits:
     inputs: Mapping[str, str]
 
     def workload(self, cell: Cell) -> Workload:
-        """A cell's workload, with the columns that it reads."""
-        found = self.workloads[str(cell.all["workload"])]
-        return _reading(found, str(cell.all["columns"])) if "columns" in cell.all else found
+        """A cell's workload, with the columns that it reads and the recipe of its variable objects."""
+        chosen: dict[str, object] = {name: cell.all[name] for name in ("columns", "recipe") if name in cell.all}
+        if "recipe" in chosen:
+            chosen["recipe"] = self.read.beside(str(chosen["recipe"]))
+        found = self.workloads[str(cell.all["workload"])].with_visits(chosen)
+        checks = found.check_answers or self.read.file.check_answers
+        return found.model_copy(update={"check_answers": checks})
 
 
 def is_of_visits(read: ReadExperiment) -> bool:
@@ -96,7 +101,29 @@ def check_visits(read: ReadExperiment) -> CheckedVisits:
         if not workloads[name].is_of_visits:
             what = f"workload '{name}' is one of queries, and others are of visits"
             raise read.fault(place_of(read, cell, "workload"), what, "name workloads of visits only")
-    return CheckedVisits(read, design, workloads, inputs)
+    checked = CheckedVisits(read, design, workloads, inputs)
+    inputs.update(_recipes(checked))
+    return checked
+
+
+def _recipes(checked: CheckedVisits) -> dict[str, str]:
+    """Digests of the recipes that cells or their workloads name, each with variable objects in the fields of visits."""
+    found: dict[str, str] = {}
+    for cell in checked.design.cells:
+        workload = checked.workload(cell)
+        load = workload.phases[0].visits
+        if load is None or not load.recipe or f"recipe {load.recipe} {workload.name}" in found:
+            continue
+        try:
+            recipe = recipe_of(workload)
+            load.sky(workload.seed + 1, 1, recipe)
+        except UserError as error:
+            factor = "recipe" if "recipe" in cell.all else "workload"
+            raise checked.read.fault(place_of(checked.read, cell, factor), error.what, error.remedy) from None
+        if recipe is not None:
+            digest = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:16]
+            found[f"recipe {load.recipe} {workload.name}"] = digest
+    return found
 
 
 def run_visits_experiment(read: ReadExperiment, out: Path, watcher: Watcher = unwatched) -> ExperimentResult:
@@ -111,6 +138,7 @@ def run_visits_experiment(read: ReadExperiment, out: Path, watcher: Watcher = un
     folder.check(read, plan)
     folder.begin(plan)
     with folder.locked():
+        folder.check(read, plan)
         run = _VisitRuns(checked, folder, watcher)
         run.all_trials()
         return analyse(run.collected())
@@ -156,6 +184,7 @@ class _VisitRuns:
                 found = run.run(unwatched)
             if found.summary.is_partial:
                 raise KeyboardInterrupt
+            _require_visits(found.summary)
             trial = read_visit_trial(run.out)
             self.folder.keep(planned, visit_numbers(trial, planned.block, planned.cell, time.monotonic() - begun))
         except Exception as error:  # a cell that fails must not end the others
@@ -192,6 +221,12 @@ class _VisitRuns:
         label = next(one.label for one in self.checked.design.cells if one.number == planned.cell)
         left = f"; about {seconds(sum(self.took_s) / len(self.took_s) * missing)} left" if self.took_s else ""
         announce(self.watcher, f"trial {whole - missing + 1} of {whole}, block {planned.block}: {label}{left}")
+
+
+def _require_visits(summary: VisitSummary) -> None:
+    """A trial without a single whole visit measured nothing."""
+    if without := [one.phase for one in summary.phases if not one.visits]:
+        raise RuntimeError(f"no visit ended whole (phase {without[0]})")
 
 
 def nodes_of(cell: Cell) -> int:
@@ -245,13 +280,3 @@ def _discard(folder: Path) -> None:
         cluster.destroy()
     end_orphans(folder.resolve())
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _reading(workload: Workload, columns: str) -> Workload:
-    """The same visits, reading all columns or those that are needed."""
-    phases = [
-        phase.model_copy(update={"visits": phase.visits.model_copy(update={"columns": columns})})
-        for phase in workload.phases
-        if phase.visits is not None
-    ]
-    return workload.model_copy(update={"phases": phases})

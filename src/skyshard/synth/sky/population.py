@@ -66,6 +66,11 @@ def flux_of(magnitude: Singles | float) -> Singles:
     return np.asarray(np.exp(np.float32(_LN_FLUX_PER_MAG) * (np.asarray(magnitude, np.float32) - _ZERO_POINT)))
 
 
+def draw_variable(recipe: Recipe, seed: int, chunk: int, count: int) -> Flags:
+    """Which of a chunk's objects vary, as ``draw_population`` has it, without the rest."""
+    return _PopulationDraws(seed, chunk, count).chance("isVariable", recipe.population.variable_fraction)
+
+
 def draw_population(recipe: Recipe, seed: int, chunk: int, count: int) -> Population:
     """The true properties of a chunk's objects."""
     draw = _PopulationDraws(seed, chunk, count)
@@ -73,7 +78,7 @@ def draw_population(recipe: Recipe, seed: int, chunk: int, count: int) -> Popula
     magnitudes = _magnitudes(recipe, draw, is_star)
     missing = [draw.chance(f"{band}_missing", recipe.bands[band].missing_fraction) for band in recipe.band_names]
     size = np.where(is_star, np.float32(0), np.exp(np.float32(1.2) + np.float32(0.8) * draw.normal("size")))
-    is_variable = draw.chance("isVariable", recipe.population.variable_fraction)
+    is_variable = draw_variable(recipe, seed, chunk, count)
     variables = _PopulationDraws(seed, chunk, int(np.count_nonzero(is_variable)))
     amplitude = np.exp(np.float32(-1.2) + np.float32(0.6) * variables.normal("amplitude"))
     period = np.exp(np.float32(math.log(0.2)) + np.float32(math.log(1500)) * variables.uniform("period"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.support.visit_trials import MadeVisits, made_visit_trial
@@ -11,6 +12,7 @@ from skyshard.basics.errors import UserError
 from skyshard.bench.compare.class_change import LatencyChange
 from skyshard.bench.compare.visit_comparison import VisitChange, VisitComparison, compare_visits
 from skyshard.bench.compare.visit_trend import visit_trend
+from skyshard.bench.pages.visit_comparison_page import write_visit_comparison
 from skyshard.bench.record.visit_trial import VisitTrial
 
 MADE = MadeVisits(visits=320, tiles=1, noise=0.02)
@@ -79,7 +81,48 @@ def test_wrong_answers_are_a_regression_of_a_single_trial() -> None:
     """Facts need no statistics."""
     found = compare_visits(_side("new", replace(MADE, wrong=((5, 0),), lost=((9, 0),)), 1, first=1), OLD[:1])
     assert [one.what for one in found.losses] == ["tiles answered wrongly", "visits lost"]
-    assert len(found.regressions) == 2
+    assert found.regressions == [
+        "tiles answered wrongly in phase visits: 0.312 %, 0 % before",
+        "visits lost in phase visits: 0.312 %, 0 % before",
+    ]
+
+
+def test_work_that_one_side_did_not_do_is_said(tmp_path: Path) -> None:
+    """Reads of a table that the new side has no more have no ratio, and are not left out in silence."""
+    name, trial = _side("new", MADE, 1)[0]
+    phases = [
+        one.model_copy(update={"series": [part for part in one.series if part.table != "DiaSource"]})
+        for one in trial.summary.phases
+    ]
+    fewer = replace(trial, summary=trial.summary.model_copy(update={"phases": phases}))
+    new = [(name, fewer)]
+    found = compare_visits(new, OLD[:1], labels=("<b>next", ""))
+    said = "DiaSource select (visits): in 0 of 1 new and 1 of 1 old trials only, so it is not compared."
+    assert said in found.not_compared
+    page = write_visit_comparison(found, tmp_path, new, OLD[:1])
+    assert said in page.read_text()
+    assert "&lt;b&gt;next against old0" in page.read_text()
+    assert said in (tmp_path / "comparison.md").read_text()
+
+
+def test_a_side_whose_visits_all_failed_is_a_regression(tmp_path: Path) -> None:
+    """Nothing is left to compare: that is the finding, not a fault of the command."""
+    name, trial = _side("new", MADE, 1)[0]
+    none = [one.model_copy(update={"series": [], "visits": 0}) for one in trial.summary.phases]
+    for phases in (none, []):
+        new = [(name, replace(trial, summary=trial.summary.model_copy(update={"phases": phases})))]
+        found = compare_visits(new, OLD[:1])
+        assert found.regressions == ["trials without a whole visit in phase visits: 100 %, 0 % before"]
+        assert "No kind of work" in write_visit_comparison(found, tmp_path, new, OLD[:1]).read_text()
+
+
+def test_trend_names_a_phase_that_the_newest_did_not_run() -> None:
+    """It has no point of its series there, which alone would look as if nothing had happened."""
+    first, second, last = (made_visit_trial(replace(MADE, visits=60), day=day) for day in range(3))
+    phases = [one.model_copy(update={"phase": "other"}) for one in last.summary.phases]
+    other = replace(last, summary=last.summary.model_copy(update={"phases": phases}))
+    found = visit_trend([("a", first), ("b", second), ("c", other)])
+    assert [(one.phase, one.reason) for one in found.regressions] == [("visits", "not run, before in all trials")]
 
 
 def test_other_workload_is_refused_unless_anyway() -> None:
@@ -111,7 +154,7 @@ def test_trend_names_wrong_answers_of_the_newest() -> None:
         (f"t{day}", made_visit_trial(replace(MADE, visits=60, wrong=((5, 0),) if day == 2 else ()), day=day))
         for day in range(3)
     ]
-    assert [one.reason for one in visit_trend(trials).regressions] == ["1 tiles answered wrongly, none before"]
+    assert [one.reason for one in visit_trend(trials).regressions] == ["1 tile answered wrongly, none before"]
 
 
 def _at(trial: VisitTrial, day: int) -> VisitTrial:

@@ -10,14 +10,17 @@ from tests.support.made_experiments import MACHINE
 from tests.support.visit_trials import MadeVisits, made_visit_trial
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.readable import seconds
 from skyshard.bench.experiment.analyse import Collected, analyse
 from skyshard.bench.experiment.block_order import block_order
 from skyshard.bench.experiment.cells import make_design
 from skyshard.bench.experiment.experiment_file import ReadExperiment, read_experiment
 from skyshard.bench.experiment.experiment_result import ExperimentResult
 from skyshard.bench.experiment.visit_cells import cell_visits, visit_numbers
-from skyshard.bench.pages.experiment_page import html, markdown
-from skyshard.bench.pages.visit_cells_section import node_points, visit_rows
+from skyshard.bench.pages.experiment_page import cost_headers, cost_rows, html, markdown
+from skyshard.bench.pages.visit_cells_section import held_table, node_points, visit_rows
+from skyshard.bench.record.visit_trial import VisitTrial
+from skyshard.pages.page_template import count
 
 HEAD = "version: 1\nname: made\nworkload: apdb-quick\ntrials: 2\n"
 CELLS = "cells:\n  one: {target: cluster, nodes: 1}\n  two: {target: cluster, nodes: 2}\n  file: {target: sqlite}\n"
@@ -38,6 +41,9 @@ def _read(folder: Path, text: str) -> ReadExperiment:
         ("cells:\n  a: {target: sqlite, engine: InnoDB}\n  b: {target: mariadb}\n", "'engine' contradicts target"),
         ("factors: {loader: [image, load-data]}\n", "'loader' is no factor of visits"),
         ("factors: {upsert: [replace, swap]}\n", "'swap' is not one of replace"),
+        ("factors: {pixels: [chunks, htm-20]}\nhold: {target: cluster}\n", "'pixels' contradicts target cluster"),
+        ("factors: {pixels: [chunks, q3c]}\n", "pixels q3c contradicts target sqlite"),
+        ("factors: {target: [sqlite, postgresql]}\nhold: {upsert: replace}\n", "upsert replace contradicts target"),
     ],
 )
 def test_what_visits_cannot_have_is_refused(tmp_path: Path, text: str, words: str) -> None:
@@ -66,8 +72,12 @@ def _analysed(folder: Path, *, other_rows: bool = False) -> ExperimentResult:
     order = block_order([cell.number for cell in design.cells], 2, 1)
     speeds = {1: 1.0, 2: 0.5, 3: 0.8}
     trials = {
-        one: made_visit_trial(
-            replace(MADE, start_s=0.05 * speeds[one.cell], before=0.4 * speeds[one.cell], seed=one.block), target="made"
+        one: _with_sizes(
+            made_visit_trial(
+                replace(MADE, start_s=0.05 * speeds[one.cell], before=0.4 * speeds[one.cell], seed=one.block),
+                target="made",
+            ),
+            one.cell * 1000 * one.block,
         )
         for one in order
     }
@@ -85,17 +95,68 @@ def _analysed(folder: Path, *, other_rows: bool = False) -> ExperimentResult:
     return analyse(Collected(read.file, read.digest, design, order, numbers, {}, MACHINE, elapsed_s=6.0, visits=visits))
 
 
+def _with_sizes(trial: VisitTrial, size: int) -> VisitTrial:
+    """A trial whose store held two tables at its end."""
+    sizes = {"DiaObject": {"rows": 100, "bytes": size}, "DiaSource": {"rows": 300, "bytes": 3 * size}}
+    return replace(trial, manifest=trial.manifest.model_copy(update={"catalog": {"sizes": sizes}}))
+
+
+def test_cells_say_what_they_stored_and_what_it_takes_on_disk(tmp_path: Path) -> None:
+    """Rows of all visits, the time of their stores, bytes by table: medians over the trials of a cell."""
+    result = _analysed(tmp_path)
+    cell, visits = result.cells[1], result.visits[1]
+    assert (cell.rows, cell.bytes, visits.rows) == (300 * 20, 4 * 3000, 400)
+    assert cell.ingest_s == pytest.approx(300 * MADE.store_s, rel=0.01)
+    assert cell.ingest_rows_per_s == pytest.approx(6000 / (300 * MADE.store_s), rel=0.01)
+    assert [(one.name, one.rows, one.bytes) for one in visits.tables] == [
+        ("DiaObject", 100, 3000), ("DiaSource", 300, 9000),
+    ]  # fmt: skip
+    assert cost_headers(result) == ["cell", "trials", "rows stored", "stores", "rows/s", "on disk"]
+    assert cost_rows(result)[1] == [
+        "2: two (cluster, 2 nodes)", "2", "6,000", seconds(cell.ingest_s), count(cell.ingest_rows_per_s), "11.7 KiB",
+    ]  # fmt: skip
+    found = held_table(result.visits)
+    assert found is not None
+    assert found[1][1] == ["2: two", "400", "2.93 KiB", "8.79 KiB", "11.7 KiB", "30 B"]
+    assert "Tables of stores on disk" in html(result)
+    assert "| 2: two | 400 | 2.93 KiB | 8.79 KiB | 11.7 KiB | 30 B |" in markdown(result)
+
+
+def test_a_phase_that_stores_nothing_costs_nothing(tmp_path: Path) -> None:
+    """Visits that only read have no rows stored, and no time of stores: not 0 of either."""
+    reads = made_visit_trial(MADE)
+    phases = [
+        one.model_copy(update={"series": [part for part in one.series if part.kind in ("visit", "select")]})
+        for one in reads.summary.phases
+    ]
+    reads = replace(reads, summary=reads.summary.model_copy(update={"phases": phases}))
+    (found,) = cell_visits(1, "one", 1, [reads])
+    assert (found.stored_rows, found.stored_s, found.store_s) == (None, None, None)
+    assert visit_rows([found])[0][4] == "–"
+
+
+def test_a_lost_visit_is_counted_once() -> None:
+    """Not once for each kind of work that it was made of; so are wrong answers."""
+    trial = made_visit_trial(replace(MADE, lost=((5, 0),), wrong=((7, 0), (8, 0))))
+    numbers = visit_numbers(trial, 1, 1, 1.0)
+    assert len(numbers.classes) > 3
+    assert {one.class_name: (one.errors, one.wrong) for one in numbers.classes if one.errors or one.wrong} == {
+        "visit": (1, 2)
+    }
+
+
 def test_cells_have_levels_slopes_and_courses(tmp_path: Path) -> None:
     """What was put in comes back for each cell: time, growth, plateau, share of one node's."""
     result = _analysed(tmp_path)
     one, two, file = result.visits
+    assert one.select_s is not None
     assert two.select_s == pytest.approx(0.5 * one.select_s, rel=0.05)
     assert one.before == pytest.approx(0.4, rel=0.1)
     assert one.plateau is not None
     assert abs(one.plateau.value) < 0.3
     assert (one.nodes, two.nodes, file.nodes) == (1, 2, 1)
     assert len(one.visits) == len(one.course_s) == 40
-    assert (one.wrong, one.rows) == (0, 0)
+    assert (one.wrong, one.rows) == (0, 400)
     assert [row[0] for row in visit_rows(result.visits)] == ["1: one", "2: two", "3: file"]
 
 

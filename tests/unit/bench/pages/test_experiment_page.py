@@ -16,6 +16,7 @@ from skyshard.bench.experiment.experiment_result import ExperimentResult
 from skyshard.bench.experiment.server_numbers import CellServer
 from skyshard.bench.pages.experiment_figures import cells_figure, effects_figure
 from skyshard.bench.pages.experiment_page import p_text, server_rows, write_experiment
+from skyshard.bench.pages.visit_figures import courses_figure
 from skyshard.bench.record.server_work import Attribution
 from skyshard.catalog.strict_files import read_written
 
@@ -109,3 +110,19 @@ def test_named_cells_say_what_they_are(tmp_path: Path) -> None:
         assert "1: small (1 node, Aria)" in words
         assert "2: large (2 nodes, 2 scan threads)" in words
         assert "1 of 1 effects of factors is shown" in words
+
+
+def test_names_of_any_letters_are_shown_as_they_are(tmp_path: Path) -> None:
+    """Dollars are no formula, letters of other alphabets no fault, an underscore at the front hides nothing."""
+    names = ["cost $5 and $6", "größe_x^2", "小さい", "_under", "<b>bold</b>", "a|b *c*"]
+    cells = "".join(f"  {json.dumps(name)}: {{nodes: {number}}}\n" for number, name in enumerate(names, 1))
+    random = np.random.default_rng(3)
+    file = written(tmp_path, f"cells:\n{cells}trials: 3\n")
+    result = analyse(made_trials(file, {"LV": lambda _: 0.0}, noise=lambda: float(random.normal(0, 0.02))))
+    page = write_experiment(result, tmp_path / "out")
+    drawn = {one.text for one in svg_texts(cells_figure(result.cells, result.classes).wide)}
+    assert {f"{number}: {name}" for number, name in enumerate(names, 1)} <= drawn
+    assert "<b>bold</b>" not in page.read_text()
+    assert r"\<b\>bold\</b\>" in page.with_suffix(".md").read_text()
+    courses = courses_figure("courses", [(name, [1, 2], [0.1, 0.2]) for name in names])
+    assert {one.text.strip() for one in svg_texts(courses.wide)} >= set(names)

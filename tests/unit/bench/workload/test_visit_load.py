@@ -89,3 +89,16 @@ def test_histories_are_read_in_the_first_visits_of_a_period(tmp_path: Path) -> N
     load = read_workload(tmp_path / "mine.yaml").phases[0].visits
     assert load is not None
     assert [visit for visit in range(1, 21) if load.reads_history(visit)] == [1, 2, 11, 12]
+
+
+def test_a_recipe_beside_the_workload_is_found_and_absence_leaves_no_trace(tmp_path: Path) -> None:
+    """The file is read wherever the command runs; visits without one keep the digest that they had."""
+    (tmp_path / "mine.yaml").write_text(FILE.format(**(GOOD | {"more": "recipe: own.yaml"})))
+    (tmp_path / "own.yaml").write_text("version: 1\n")
+    load = read_workload(tmp_path / "mine.yaml").phases[0].visits
+    assert load is not None
+    assert load.recipe == str(tmp_path / "own.yaml")
+    (tmp_path / "mine.yaml").write_text(FILE.format(**GOOD))
+    load = read_workload(tmp_path / "mine.yaml").phases[0].visits
+    assert load is not None
+    assert "recipe" not in load.model_dump()
