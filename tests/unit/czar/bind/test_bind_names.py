@@ -109,8 +109,11 @@ def test_a_table_in_an_unknown_clause_is_refused() -> None:
 
 
 def test_a_column_of_using_is_in_both_tables() -> None:
-    """It is not ambiguous, and stands for the left one."""
-    assert owners("SELECT objectId FROM Object o JOIN Source s USING (objectId)") == {("o", "objectId")}
+    """It is not ambiguous, and stands for the left one, or that of a RIGHT JOIN."""
+    for side, owner in (("", "o"), ("LEFT", "o"), ("RIGHT", "s")):
+        bound = bound_of(f"SELECT objectId FROM Object o {side} JOIN Source s USING (objectId)", SOURCE)
+        (item,) = bound.tree.selects
+        assert (item.table, item.name) == (owner, "objectId")
 
 
 def test_the_side_that_an_outer_join_may_leave_out_is_known() -> None:

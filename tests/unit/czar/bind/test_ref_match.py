@@ -36,7 +36,7 @@ class Source(four_chunks.Source):
     [
         ("SELECT otherId FROM Pair m", f" FROM `sky`.Pair AS m WHERE {ONCE}"),
         ("SELECT otherId FROM Pair m WHERE flag = 1 OR otherId = 2", f" WHERE (flag = 1 OR otherId = 2) AND {ONCE}"),
-        ("SELECT kind FROM Object o JOIN Pair m USING (objectId)", f" USING (objectId) WHERE {ONCE}"),
+        ("SELECT kind FROM Object o JOIN Pair m USING (objectId)", f" ON `o`.`objectId` = `m`.`objectId` WHERE {ONCE}"),
         (
             "SELECT kind FROM Object o LEFT JOIN Pair m ON kind = 1 OR m.otherId = o.objectId",
             f" LEFT JOIN `sky`.Pair AS m ON (kind = 1 OR m.otherId = o.objectId) AND {ONCE}",
@@ -51,10 +51,11 @@ class Source(four_chunks.Source):
         ),
         ("SELECT kind FROM Object WHERE objectId IN (SELECT otherId FROM Pair m)", f" AS m WHERE {ONCE})"),
         ("SELECT 1 FROM Object UNION SELECT otherId FROM Pair m", f" AS m WHERE {ONCE}"),
-        ("SELECT kind FROM Object o NATURAL LEFT JOIN Pair m", f" NATURAL LEFT JOIN {ALONE}"),
+        ("SELECT kind FROM Object o NATURAL LEFT JOIN Pair m", f" = `m`.`subChunkId`) AND {ONCE}"),
+        ("SELECT * FROM Object o NATURAL LEFT JOIN Pair m", f" NATURAL LEFT JOIN {ALONE}"),
         (
             "SELECT 1 FROM Object o LEFT JOIN (Object p LEFT JOIN Pair m USING (objectId)) ON o.kind = p.kind",
-            f" LEFT JOIN {ALONE} USING (objectId)) ON o.kind = p.kind",
+            f" LEFT JOIN {ALONE} ON `p`.`objectId` = `m`.`objectId`) ON o.kind = p.kind",
         ),
     ],
 )  # fmt: skip

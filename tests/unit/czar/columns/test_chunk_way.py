@@ -125,7 +125,7 @@ def test_the_engine_computes_what_mariadb_does(item: str, expected: list[Any]) -
     [
         ("SELECT filterName FROM Filter", {}, "neither director nor dependent"),
         ("SELECT o.kind FROM Object o LEFT JOIN Source s ON o.objectId = s.objectId", {}, "not an inner one with ON"),
-        ("SELECT o.kind FROM Object o JOIN Source s USING (objectId)", {}, "not an inner one with ON"),
+        ("SELECT kind FROM Object o RIGHT JOIN Source s USING (objectId)", {}, "not an inner one with ON"),
         ("SELECT kind FROM Object", {"limit": 3}, "a few rows are enough"),
         ("SELECT 1 FROM Object WHERE mag > 3", {}, "a constant"),
         ("SELECT mag + 1 FROM Object", {"is_distinct": True}, "computed numbers that are not whole"),
@@ -141,6 +141,12 @@ def test_what_is_not_proven_is_left_to_mariadb(sql: str, given: dict[str, Any], 
     """The reason is what `skyshard query --explain` says."""
     with pytest.raises(NotProven, match=reason):
         way(sql, **given)
+
+
+def test_a_join_by_using_is_one_with_on() -> None:
+    """The columns that it merges are those of the left table."""
+    by_using = way("SELECT kind, objectId FROM Object o JOIN Source s USING (objectId)")
+    assert by_using == way("SELECT o.kind, o.objectId FROM Object o JOIN Source s ON o.objectId = s.objectId")
 
 
 @pytest.mark.parametrize(
