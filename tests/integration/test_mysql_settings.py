@@ -8,6 +8,7 @@ from tests.support.trouble_sky import DATABASE, Sky
 
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
+from skyshard.serve.mysql.session_state import ASK, SessionState
 
 pytestmark = pytest.mark.integration
 
@@ -113,6 +114,17 @@ def test_a_statement_has_the_time_that_it_is_given(asked: WireClient, native: Wi
     assert asked.ask(given).error == native.ask(given).error != ()
     enough = f"SET STATEMENT max_statement_time = 60 FOR {COUNT}"
     assert asked.ask(enough).rows == native.ask(enough).rows == asked.ask(COUNT).rows
+
+
+@pytest.mark.parametrize(
+    ("given", "limit_s"), [("", 0.0), ("2.5", 2.5), ("60", 60.0), ("3600", 3600.0), ("0", 0.0), ("DEFAULT", 0.0)]
+)
+def test_no_statement_over_catalogs_ends_before_its_client_wants(asked: WireClient, given: str, limit_s: float) -> None:
+    """The server behind the door, which ends what it answers itself after a minute, does not say how long they take."""
+    if given:
+        assert asked.ask(f"SET max_statement_time = {given}").error == ()
+    (row,) = asked.ask(ASK.decode()).rows
+    assert SessionState.of(list(row)).limit_s == limit_s
 
 
 def test_bytes_of_other_character_sets_are_not_mixed(asked: WireClient) -> None:

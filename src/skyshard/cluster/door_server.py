@@ -19,9 +19,12 @@ from skyshard.cluster.server import Server
 from skyshard.cluster.server_options import Tuning
 from skyshard.db.connection import Account, Endpoint, connect, quote_name
 
+OWN_LIMIT_S = "60.000001"
+"""Seconds that a statement may take that this server answers itself: not quite what a client would set, so that who has
+not set anything is told from who wants a minute. Statements over catalogs have no limit but the client's."""
 _SETTINGS = {
     "max_connections": "6100", "local_infile": "OFF", "max_allowed_packet": "64M", "wait_timeout": "28800",
-    "max_statement_time": "60", "tmp_memory_table_size": "16M", "max_heap_table_size": "16M", "table_open_cache": "400",
+    "max_statement_time": OWN_LIMIT_S, "tmp_memory_table_size": "16M", "max_heap_table_size": "16M", "table_open_cache": "400",
     "table_definition_cache": "4000", "myisam_sort_buffer_size": "1M", "bulk_insert_buffer_size": "1M",
     "thread_stack": "256K", "innodb_file_per_table": "OFF", "innodb_flush_log_at_trx_commit": "0",
     "innodb_strict_mode": "OFF", "innodb_doublewrite": "OFF",

@@ -25,7 +25,8 @@ _CHANGED = [f"IF(@@{name} <> @@global.{name}, '{name}', NULL)" for name in _CHAN
 _CHANGED += ["IF(ABS(@@timestamp - UNIX_TIMESTAMP(SYSDATE())) > 60, 'timestamp', NULL)"]
 ASK = (
     "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_select_limit, DATABASE(),"
-    f" @@time_zone, @@sql_mode, CONCAT_WS(',', {', '.join(_CHANGED)}), @@max_statement_time,"
+    f" @@time_zone, @@sql_mode, CONCAT_WS(',', {', '.join(_CHANGED)}),"
+    " IF(@@max_statement_time = @@global.max_statement_time, 0, @@max_statement_time),"
     " @@net_write_timeout, @@autocommit, @@in_transaction, @@character_set_connection LIMIT 1"
 ).encode()
 """With a LIMIT of its own, since the session's may be 0."""
@@ -60,7 +61,7 @@ class SessionState:
     changed: str = ""
     """Settings by which answers would be others, with commas."""
     limit_s: float = 0.0
-    """Seconds that a statement may take, of ``max_statement_time``; 0: no limit."""
+    """Seconds that a statement may take, of a ``max_statement_time`` that the client has set; 0: no limit."""
     write_s: float = field(default=WRITE_S, compare=False)
     """Seconds in which a client has to take something of its answer, of ``net_write_timeout``."""
     status: int = field(default=AUTOCOMMIT, compare=False)

@@ -113,6 +113,7 @@ def test_a_column_of_using_is_in_both_tables() -> None:
     for side, owner in (("", "o"), ("LEFT", "o"), ("RIGHT", "s")):
         bound = bound_of(f"SELECT objectId FROM Object o {side} JOIN Source s USING (objectId)", SOURCE)
         (item,) = bound.tree.selects
+        assert isinstance(item, exp.Column)
         assert (item.table, item.name) == (owner, "objectId")
 
 
