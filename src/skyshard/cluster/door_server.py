@@ -24,10 +24,10 @@ OWN_LIMIT_S = "60.000001"
 not set anything is told from who wants a minute. Statements over catalogs have no limit but the client's."""
 _SETTINGS = {
     "max_connections": "6100", "local_infile": "OFF", "max_allowed_packet": "64M", "wait_timeout": "28800",
-    "max_statement_time": OWN_LIMIT_S, "tmp_memory_table_size": "16M", "max_heap_table_size": "16M", "table_open_cache": "400",
-    "table_definition_cache": "4000", "myisam_sort_buffer_size": "1M", "bulk_insert_buffer_size": "1M",
-    "thread_stack": "256K", "innodb_file_per_table": "OFF", "innodb_flush_log_at_trx_commit": "0",
-    "innodb_strict_mode": "OFF", "innodb_doublewrite": "OFF",
+    "max_statement_time": OWN_LIMIT_S, "tmp_memory_table_size": "16M", "max_heap_table_size": "16M",
+    "table_open_cache": "400", "table_definition_cache": "4000", "myisam_sort_buffer_size": "1M",
+    "bulk_insert_buffer_size": "1M", "thread_stack": "256K", "innodb_file_per_table": "OFF",
+    "innodb_flush_log_at_trx_commit": "0", "innodb_strict_mode": "OFF", "innodb_doublewrite": "OFF",
 }  # fmt: skip
 _OURS = re.compile(r"door-(\d+)-\d+")
 _NUMBERS = itertools.count(1)
