@@ -7,6 +7,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,7 @@ def test_a_full_disk_is_said_and_the_ingest_goes_on_when_there_is_room(small_dis
             assert_right(testbed, "tight", "roomy")
     finally:
         cluster.destroy()
-    pattern = (
-        r"(?:node 'node1': )?the disk of '.*' is full: .* MiB are free, .* free disk space, then run the ingest again.*"
-    )
+    pattern = r"(?:node 'node1': )?the disk of '.*' is full: .* MiB are free, .* free disk space, then run the command again.*"
     assert [error for error in errors if not re.fullmatch(pattern, error)] == []
     assert any("/staging/" in error for error in errors)
     assert any("/data'" in error for error in errors)
@@ -86,6 +85,53 @@ def test_a_node_that_is_drained_keeps_what_finds_no_room_elsewhere(small_disk: P
             assert done.is_whole
             assert testbed.query(count, database="sky").table == before
             assert [check for check in testbed.verify("sky") if not check.is_good] == []
+    finally:
+        cluster.destroy()
+
+
+def test_what_makes_room_needs_none(small_disk: Path, tmp_path: Path) -> None:
+    """A table, a database and an open transaction go from a disk that has less than what is kept free for servers."""
+    source = write_catalog(tmp_path / "source", objects=8_000)
+    cluster = PrivateCluster(small_disk / "cluster")
+    cluster.start(1)
+    try:
+        with Testbed(cluster.folder) as testbed:
+            testbed.ingest(source, database="one")
+            testbed.ingest(source, database="other")
+            leave(small_disk, RESERVE_BYTES + (1 << 20))
+            with pytest.raises(ClusterError, match="is full"):
+                testbed.ingest(source, database="tight")
+            free = RESERVE_BYTES // 2
+            leave(small_disk, free)
+            (row,) = testbed.registry.transactions.all("tight")
+            testbed.abort_transaction(row["id"])
+            testbed.drop_table("one", "Source")
+            testbed.drop("other")
+            assert testbed.registry.published.databases() == ["one"]
+            leave(small_disk, 60 << 20)
+            assert [check for check in testbed.verify("one") if not check.is_good] == []
+    finally:
+        cluster.destroy()
+
+
+def test_a_restore_that_finds_no_room_says_so(small_disk: Path, tmp_path: Path) -> None:
+    """In one line, and goes on when there is some; so does what is made of the nodes' records."""
+    source = write_catalog(tmp_path / "source", objects=2_000)
+    cluster = PrivateCluster(small_disk / "cluster")
+    cluster.start(1)
+    try:
+        with Testbed(cluster.folder) as testbed:
+            testbed.ingest(source, database="sky")
+            testbed.backup.dump(tmp_path / "dump")
+            count = "SELECT COUNT(*), SUM(objectId) FROM Object"
+            before = testbed.query(count, database="sky").table
+            for bring in (partial(testbed.backup.restore, tmp_path / "dump"), testbed.backup.rebuild):
+                leave(small_disk, 0)
+                with pytest.raises(ClusterError, match=r"cannot write '.*': No space left .*free disk space"):
+                    bring(force=True)
+                leave(small_disk, 2 * RESERVE_BYTES)
+                bring(force=True)
+                assert testbed.query(count, database="sky").table == before
     finally:
         cluster.destroy()
 

@@ -19,6 +19,7 @@ from skyshard.backup.unfinished import noted, require_nothing_known
 from skyshard.backup.whole_registry import replaced_rows
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Progress, Watcher, unwatched
+from skyshard.host.disk_space import writing
 from skyshard.node.kept_records import read_record
 from skyshard.node.record_keeper import opened
 from skyshard.registry.backup.records import KeptRecord
@@ -65,7 +66,7 @@ def rebuild_registry(place: BackupPlace, *, force: bool = False, watcher: Watche
             f"the nodes of {place.folder} keep no records, from which a registry could be made",
             remedy="restore a dump, or ingest again: nodes keep records of what this release ingests",
         )
-    with noted(place.folder, _WHAT):
+    with writing(place.folder), noted(place.folder, _WHAT):
         replayed = replay(records)
         done.records, done.left_out = len(records), replayed.left_out
         with replaced_rows(

@@ -70,7 +70,7 @@ def restore_registry(place: BackupPlace, path: Path, *, force: bool = False, wat
     require_nothing_known(place.registry.published.names().all_stored, place.folder, what, force=force)
     tables = look_at_nodes(place)
     done = Restored(str(path), header.made_s)
-    with noted(place.folder, what), writing(place.folder):
+    with writing(place.folder), noted(place.folder, what):
         _bring_rows(place, path, header, tables, done, watcher)
         done.open_transactions = [
             int(row["id"]) for row in place.registry.transactions.all() if row["state"] not in ("finished", "aborted")

@@ -17,7 +17,7 @@ from skyshard.basics.errors import ClusterError
 RESERVE_BYTES = 64 << 20
 """What stays free for the servers' own logs and tables."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-REMEDY = "free disk space, then run the ingest again: it continues where it stopped"
+REMEDY = "free disk space, then run the command again: it continues where it stopped"
 
 
 def require_room(folder: Path, size: int) -> None:
@@ -53,5 +53,5 @@ def writing(what: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        remedy = REMEDY if error.errno in _FULL else "make it writable, then run the ingest again"
+        remedy = REMEDY if error.errno in _FULL else "make it writable, then run the command again"
         raise ClusterError(f"cannot write '{error.filename or what}': {reason}", remedy=remedy) from error

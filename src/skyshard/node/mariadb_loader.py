@@ -70,8 +70,8 @@ class MariaDBLoader:
         with self._sessions.reading() as connection:
             return [str(name) for (name,) in connection.rows(sql)]
 
-    def hold(self, database: str) -> None:
-        self._sessions.hold(database)
+    def hold(self, database: str, *, makes_room: bool = False) -> None:
+        self._sessions.hold(database, makes_room=makes_room)
 
     def release(self, database: str) -> None:
         self._sessions.release(database)

@@ -56,11 +56,14 @@ class NodeLoader(Protocol):
 
     # databases
 
-    def hold(self, database: str) -> None:
+    def hold(self, database: str, *, makes_room: bool = False) -> None:
         """Keep every other loader away from a database, until ``release`` or the end of this loader.
 
+        Args:
+            makes_room: nothing but removals is to come, which a full disk needs.
+
         Raises:
-            ClusterError: the loader of another ingest is still at work (retryable).
+            ClusterError: the loader of another ingest is still at work (retryable); the disk is full.
         """
         ...
 

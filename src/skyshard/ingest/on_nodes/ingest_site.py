@@ -133,14 +133,19 @@ class Site:
         answers(calls)
 
     @contextmanager
-    def held(self, database: str) -> Iterator[None]:
+    def held(self, database: str, *, makes_room: bool = False) -> Iterator[None]:
         """Inside, no other ingest's loader can change the database on any node.
 
+        Args:
+            makes_room: it is held to remove something.
+
         Raises:
-            ClusterError: one is still at work, or a node is down.
+            ClusterError: one is still at work, or a node is down; its disk is full (unless that makes room).
         """
         try:
-            answers({node: handle.call(NodeLoader.hold, database) for node, handle in self.nodes.items()})
+            answers(
+                {node: at.call(NodeLoader.hold, database, makes_room=makes_room) for node, at in self.nodes.items()}
+            )
             yield
         finally:
             for future in [handle.call(NodeLoader.release, database) for handle in self.nodes.values()]:

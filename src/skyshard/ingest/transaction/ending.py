@@ -58,7 +58,7 @@ def abort(site: Site, number: int) -> str:
     registry = site.registry
     database = _require_open(site, number)
     called = registry.published.names().shown(database)
-    with registry.ingesting(database), site.held(database):
+    with registry.ingesting(database), site.held(database, makes_room=True):
         _require_open(site, number)  # it may have ended while the lock was waited for
         found = registry.transactions.find_open(database)
         assert found is not None

@@ -30,7 +30,7 @@ def drop_table(site: Site, database: str, table: str) -> int:
         ClusterError: a node is down, or the database is in use (retryable).
     """
     registry = site.registry
-    with registry.ingesting(database), site.held(database):
+    with registry.ingesting(database), site.held(database, makes_room=True):
         catalog = registry.published.stored_catalog(database)
         require_nothing_open(site, database, catalog.called)
         number = _forget(site, catalog, table) if table in catalog.tables else _unfinished(site, catalog, table)

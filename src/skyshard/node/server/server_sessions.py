@@ -36,9 +36,10 @@ class ServerSessions:
         self._held: dict[str, Connection] = {}
         self._pulse = SilenceWatch(endpoint, Account.LOADER, events=events)
 
-    def hold(self, database: str) -> None:
+    def hold(self, database: str, *, makes_room: bool = False) -> None:
         """See ``node_loader.NodeLoader.hold``."""
-        require_room(self._data, 0)
+        if not makes_room:
+            require_room(self._data, 0)
         self.release(database)
         connection = self._connect()
         try:

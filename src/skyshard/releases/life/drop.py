@@ -50,7 +50,7 @@ def drop(place: LifePlace, name: str, *, with_aliases: bool = False, grace_s: fl
     with _locked(registry, known):
         aliases = registry.published.names().aliases(known.stored)
         kept_until_s = time.time() + grace_s if grace_s else 0.0
-        with place.site.held(known.stored):  # every node answers, and nothing else works on the database
+        with place.site.held(known.stored, makes_room=True):  # all nodes answer, nothing else works on it
             _hide(registry, known, with_aliases=with_aliases, kept_until_s=kept_until_s)
         place.site.keep_records(known.stored)
         if not grace_s:

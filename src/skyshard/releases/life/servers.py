@@ -43,7 +43,7 @@ def remove_database(place: LifePlace, database: str) -> None:
     """
     site = place.site
     directors = list(site.registry.databases.table_definitions(database))
-    with site.held(database):
+    with site.held(database, makes_room=True):
         site.drop_database(database, directors)
         _drop_index_tables(site, database, directors)
         if place.has_copy(database):
