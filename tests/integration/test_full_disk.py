@@ -52,7 +52,10 @@ def test_a_full_disk_is_said_and_the_ingest_goes_on_when_there_is_room(small_dis
             assert_right(testbed, "tight", "roomy")
     finally:
         cluster.destroy()
-    pattern = r"(?:node 'node1': )?the disk of '.*' is full: .* MiB are free, .* free disk space, then run the command again.*"
+    pattern = (
+        r"(?:node 'node1': )?the disk of '.*' is full: .* MiB are free, "
+        r".* free disk space, then run the command again.*"
+    )
     assert [error for error in errors if not re.fullmatch(pattern, error)] == []
     assert any("/staging/" in error for error in errors)
     assert any("/data'" in error for error in errors)
