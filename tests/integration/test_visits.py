@@ -71,7 +71,8 @@ def test_visits_killed_in_the_middle_go_on_and_lose_nothing(workload: Path, tmp_
     assert phase["lost"] == 0
     assert phase["visits"] >= 25  # but for those under way, whose samples are gone
     assert (tmp_path / "out" / "report.html").exists()
-    run(workload, make(tmp_path / "whole"))
+    run(workload, make(tmp_path / "whole"), "--no-page")
+    assert not (tmp_path / "whole" / "out" / "report.html").exists()
     assert rows_of(tmp_path / "out") == rows_of(tmp_path / "whole" / "out")
 
 
@@ -90,9 +91,10 @@ def test_what_cannot_be_run_is_refused_in_one_line(workload: Path, tmp_path: Pat
     """No store, several, options of queries, of visits, another store's visits, a bad setting: an error of the user."""
     queries = ["bench", "run", "quick", "--visits", "3"]
     for given, message in (
-        (words(workload, tmp_path)[:3], "names no store"),
-        ([*words(workload, tmp_path), "--target", "sqlite:other.db"], "names several stores"),
+        (words(workload, tmp_path)[:3], "sends its visits to one store; given: no target"),
+        ([*words(workload, tmp_path), "--target", "sqlite:other.db"], "given: 2 targets"),
         ([*words(workload, tmp_path), "--duration", "3"], "does not take --duration"),
+        ([*words(workload, tmp_path), "--scan", "rows"], "does not take --scan"),
         ([*words(workload, tmp_path), "--store", "upsert"], "not NAME=VALUE"),
         ([*words(workload, tmp_path), "--store", "size=3"], "no setting 'size' of a store"),
         ([*words(workload, tmp_path), "--resume"], "name the folder of a trial"),

@@ -43,16 +43,20 @@ SHOWN = 0.05
 """p below which a slope is called shown."""
 
 
+FILES = ("report.html", "report.md")
+"""Of a trial's folder."""
+
+
 def write_visit_report(folder: Path) -> Path:
     """Write ``report.html`` and ``report.md`` of a trial of visits; returns the path of the page."""
     return write_visit_pages(read_visit_trial(folder), folder)
 
 
 def write_visit_pages(trial: VisitTrial, folder: Path) -> Path:
-    path = folder / "report.html"
-    path.write_text(render_visits(trial), encoding="utf-8")
-    (folder / "report.md").write_text(markdown_visits(trial), encoding="utf-8")
-    return path
+    page, text = (folder / name for name in FILES)
+    page.write_text(render_visits(trial), encoding="utf-8")
+    text.write_text(markdown_visits(trial), encoding="utf-8")
+    return page
 
 
 @dataclass(frozen=True, slots=True)

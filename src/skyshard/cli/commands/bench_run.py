@@ -99,12 +99,12 @@ def run(
     """
     file = skyshard.bench.find_workload(workload)
     loaded = skyshard.bench.read_workload(file)
-    of_visits = bench_run_visits.VisitOptions(visits, no_update, resume, tuple(store or ()))
+    of_visits = bench_run_visits.VisitOptions(visits, no_update, resume, tuple(store or ()), has_page=page)
     if loaded.is_of_visits:
         others = {
             "--leave-out": leave_out, "--duration": duration, "--schema": schema, "--scenario": scenario,
-            "--processes": processes, "--ray": ray, "--server-statistics": server_statistics,
-            "--no-page": not page,
+            "--processes": processes, "--ray": ray, "--server-statistics": server_statistics, "--scan": scan,
+            "--token-file": token_file, "--authority": authority,
         }  # fmt: skip
         bench_run_visits.refuse("a workload of visits", others)
         loaded = adjusted(loaded, "", 0.0, check=check)

@@ -36,6 +36,7 @@ class VisitOptions:
     reads_only: bool
     resumes: bool
     settings: tuple[str, ...]
+    has_page: bool = True
 
     def refuse_given(self) -> None:
         """Raises UserError where one was given for a workload of queries."""
@@ -67,8 +68,9 @@ def run_visits(
 ) -> NoReturn:  # fmt: skip
     """Run the visits against one store, write the pages, show the numbers; exits."""
     if len(targets) != 1:
-        what = "names no store" if not targets else "names several stores"
-        raise UserError(f"workload '{workload.name}' {what}", remedy="give one --target, such as sqlite:PATH")
+        given = f"{len(targets)} targets" if targets else "no target"
+        what = f"workload '{workload.name}' sends its visits to one store; given: {given}"
+        raise UserError(what, remedy="give one --target, such as sqlite:PATH")
     if options.resumes and out is None:
         raise UserError("--resume needs the folder of the trial", remedy="give --out")
     folder = out or Path("trials") / f"{workload.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
@@ -78,7 +80,7 @@ def run_visits(
     )  # fmt: skip
     with interruptible(), quick_switching(), progress_bars() as watcher:
         result = asked.run(watcher)
-    page = visit_page.write_visit_report(result.folder)
+    page = _written(result.folder, has_page=options.has_page)
     if as_json:
         typer.echo(result.summary.model_dump_json(indent=1))
     else:
@@ -86,7 +88,16 @@ def run_visits(
     raise typer.Exit(_exit_code(result.summary))
 
 
-def _show(summary: VisitSummary, wrong: Sequence[str], page: Path) -> None:
+def _written(folder: Path, *, has_page: bool) -> str:
+    """Write the pages of a trial, or remove those of a run that this one went on with; what the last line says."""
+    if has_page:
+        return f"report: {visit_page.write_visit_report(folder)}"
+    for name in visit_page.FILES:
+        (folder / name).unlink(missing_ok=True)
+    return f"`skyshard bench report {folder}` draws the report"
+
+
+def _show(summary: VisitSummary, wrong: Sequence[str], page: str) -> None:
     for phase in summary.phases:
         rows = [
             [one.name, one.visits, one.rows, *(seconds(one.quantiles_s[place]) for place in (2, 4)), seconds(one.max_s)]
@@ -97,7 +108,7 @@ def _show(summary: VisitSummary, wrong: Sequence[str], page: Path) -> None:
             f"{phase.visits} visits, {phase.compared} tiles compared, {phase.wrong} wrong; {phase.tries} tries failed, "
             f"{phase.lost} visits lost; {phase.driver_share:.1%} the driver's own"
         )
-    for text in (*(one.sentence for one in summary.odd), *wrong, *summary.failures, f"report: {page}"):
+    for text in (*(one.sentence for one in summary.odd), *wrong, *summary.failures, page):
         typer.echo(text)
 
 
