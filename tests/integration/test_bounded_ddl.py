@@ -14,7 +14,7 @@ from skyshard.apdb.mutable import bounded_ddl
 from skyshard.apdb.mutable.months import drop_month
 from skyshard.apdb.mutable.mutable_database import MutableDatabase, open_mutable
 from skyshard.apdb.stores.open_store import open_store
-from skyshard.basics.errors import ClusterError
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.layout import read_layout
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.host.shipped_data import data_file
@@ -89,3 +89,51 @@ def test_a_month_that_is_read_for_too_long_is_not_dropped_and_it_is_said_who_rea
     reader.execute("COMMIT")
     assert drop_month(database, 2000, force=True) > 0
     assert reader.value("SELECT COUNT(*) FROM DiaSource") == 0
+
+
+def test_a_store_of_a_month_that_another_process_dropped_makes_it_again(testbed: Testbed, store: VisitStore) -> None:
+    """It was refused for good: the process thought that it had the month."""
+    other = open_mutable(testbed.cluster, DATABASE)
+    other.placed()
+    assert drop_month(other, 2000, force=True) > 0
+    late = drawn_tile(3, 2, FIELD, NIGHT + 1.0)
+    with closing(store.open_session()) as session:
+        assert not session.store(late).was_there
+        found = session.read_sources(region_of(FIELD), NIGHT, NIGHT + 2.0, ["visit"]).rows
+    assert found["visit"].to_pylist() == [2] * late.sources.num_rows
+
+
+def test_a_month_that_gets_a_store_while_it_waits_to_be_dropped_is_kept(
+    testbed: Testbed, database: MutableDatabase, store: VisitStore, reader: Connection
+) -> None:
+    """Of published months: that store would be whole, and never published."""
+    late = drawn_tile(3, 2, FIELD, NIGHT + 1.0)
+    with (
+        closing(store.open_session()) as session,
+        connect(database.ledger, Account.WRITER, database.database) as ledger,
+    ):
+        reader.execute("COMMIT")
+        session.store(drawn_tile(3, 3, FIELD, NIGHT + 400.0))
+        reader.execute("START TRANSACTION")
+        assert reader.value("SELECT COUNT(*) FROM DiaSource") > 0
+        ledger.execute("UPDATE TileStores SET is_published = 1")
+        errors: list[Exception] = []
+
+        def drop() -> None:
+            try:
+                drop_month(open_mutable(testbed.cluster, DATABASE), 2000)
+            except UserError as error:
+                errors.append(error)
+
+        drops = threading.Thread(target=drop)
+        drops.start()
+        while not reader.value(_WAITING):
+            assert drops.is_alive()
+        session.store(late)
+        reader.execute("COMMIT")
+        drops.join()
+        assert "1 stores of month 2000 of 'changed' are not published yet" in str(errors[0])
+        found = session.read_sources(region_of(FIELD), NIGHT + 0.5, NIGHT + 2.0, ["visit"]).rows
+        assert found["visit"].to_pylist() == [2] * late.sources.num_rows
+        ledger.execute("UPDATE TileStores SET is_published = 1")
+        assert drop_month(open_mutable(testbed.cluster, DATABASE), 2000) > 0

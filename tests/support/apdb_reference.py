@@ -187,6 +187,10 @@ class ReferenceStore:
         given = zip([*columns, list(self._tiles.values())], TILES_SCHEMA.types, strict=True)
         return pa.table([pa.array(one, kind) for one, kind in given], TILES_SCHEMA)
 
+    def prepare_month(self, time: float) -> Sequence[Operation]:
+        """The reference has no partitions in SQLite."""
+        return ()
+
     def drop_before(self, time: float) -> Sequence[Operation]:
         """The reference drops nothing in SQLite."""
         return ()

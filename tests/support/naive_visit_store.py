@@ -119,6 +119,9 @@ class NaiveStore:
             raise ClusterError("the server is gone", remedy="try again")
         return False
 
+    def prepare_month(self, time: float) -> Sequence[Operation]:
+        return ()
+
     def drop_before(self, time: float) -> Sequence[Operation]:
         with self._lock:
             done = []

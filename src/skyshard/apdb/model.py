@@ -18,8 +18,8 @@ import pyarrow as pa
 from skyshard.chunking.sphere import Polygon
 
 TableName = Literal["DiaObject", "DiaObjectLast", "DiaSource", "DiaForcedSource"]
-OperationKind = Literal["select", "insert", "upsert", "delete", "commit", "drop"]
-"""``drop``: a whole partition at once."""
+OperationKind = Literal["select", "insert", "upsert", "delete", "commit", "drop", "prepare"]
+"""``drop``: a whole partition at once; ``prepare``: a new one, before rows come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,13 @@ class VisitStore(Protocol):
         """Which tiles are stored: one row a tile, any order.
 
         Columns ``visit`` (int64), ``detector`` (int32), ``time`` (float64, MJD TAI).
+        """
+        ...
+
+    def prepare_month(self, time: float) -> Sequence[Operation]:
+        """Make the month of a time, MJD TAI, ready for rows, where it is not; empty where there is nothing to do.
+
+        A store does it, too, for a month that nobody has prepared, and is the longer for it.
         """
         ...
 

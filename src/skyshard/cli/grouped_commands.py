@@ -172,7 +172,7 @@ GROUPED_COMMANDS = (
     CommandRow(
         "apdb upkeep",
         "apdb:upkeep",
-        "Do to a database what is done beside visits: scan, reassociate, withdraw, deduplicate, drop months, compact.",
+        "Do to a database what is done beside visits: scan, reassociate, withdraw, deduplicate, months, compact.",
     ),
     CommandRow(
         "apdb drop-month",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from skyshard.apdb.beside.upkeep import Upkeep, run_upkeep
+from skyshard.apdb.beside.upkeep import WITHOUT_REHEARSAL, Upkeep, run_upkeep
 from skyshard.apdb.mutable.mutable_database import open_mutable
 from skyshard.apdb.stores.open_store import open_store
 from skyshard.apdb.stores.store_settings import StoreSettings
@@ -66,7 +66,7 @@ class VisitRun:
         database = open_mutable(self.cluster, name)
 
         def action(one: Upkeep) -> Action:
-            is_rehearsed = one is not Upkeep.DROP_MONTH  # which takes only what visits do not read
+            is_rehearsed = one not in WITHOUT_REHEARSAL  # which leave alone what visits read
             return lambda now: run_upkeep(database, one, now, is_rehearsed=is_rehearsed).rows
 
         return {one.value: action(one) for one in Upkeep}

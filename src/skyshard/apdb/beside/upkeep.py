@@ -48,10 +48,16 @@ class Upkeep(StrEnum):
     """Mark such sources as withdrawn."""
     DEDUPLICATE = "deduplicate"
     """Join objects at one place: the older keeps all sources."""
+    PREPARE_MONTH = "prepare-month"
+    """Make this month and the next, with files long enough for their first visits."""
     DROP_MONTH = "drop-month"
     """Drop the months that visits do not read any more."""
     COMPACT = "compact"
     """Rewrite all tables."""
+
+
+WITHOUT_REHEARSAL = frozenset({Upkeep.PREPARE_MONTH, Upkeep.DROP_MONTH})
+"""What changes tables, not rows: it is not rolled back, and visits have the same answers after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ def run_upkeep(database: MutableDatabase, action: Upkeep, now: float, *, is_rehe
         UserError: an action that cannot be rehearsed, on an engine without transactions or by its nature.
         ClusterError: a node does not answer; run it again.
     """
-    if is_rehearsed and (action is Upkeep.DROP_MONTH or (action in _CHANGES and database.layout.engine == "Aria")):
+    if is_rehearsed and (action in WITHOUT_REHEARSAL or (action in _CHANGES and database.layout.engine == "Aria")):
         raise UserError(f"{action} on {database.layout.engine} cannot be rolled back", remedy="do not rehearse it")
     begun = time.perf_counter()
     rows = _ACTIONS[action](database, now, is_rehearsed)
@@ -174,6 +180,12 @@ def _source_counts(database: MutableDatabase, objects: Sequence[int], visible: V
     return counts
 
 
+def _prepare(database: MutableDatabase, now: float, _: bool) -> int:
+    database.placed()
+    database.ensure_months([month_of(now), month_of(now) + 1])
+    return 0
+
+
 def _drop(database: MutableDatabase, now: float, _: bool) -> int:
     oldest_read = month_of(now) - HISTORY_MONTHS
     months = {month for one in status_of(database).tables if one.table in DROPPED_TABLES for month in one.months}
@@ -201,6 +213,7 @@ _ACTIONS: Mapping[Upkeep, Action] = {
     Upkeep.REASSOCIATE: _reassociate,
     Upkeep.WITHDRAW: _withdraw,
     Upkeep.DEDUPLICATE: _deduplicate,
+    Upkeep.PREPARE_MONTH: _prepare,
     Upkeep.DROP_MONTH: _drop,
     Upkeep.COMPACT: _compact,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from skyshard.basics.errors import ClusterError, SkyshardError
 from skyshard.db.connection import Connection
@@ -23,14 +24,25 @@ def bound_waits(admin: Connection) -> None:
     admin.execute(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}, innodb_lock_wait_timeout = {LOCK_WAIT_S}")
 
 
-def change_table(admin: Connection, node: str, table: str, statement: str) -> None:
+def change_table(
+    admin: Connection, node: str, table: str, statement: str,
+    meanwhile: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:  # fmt: skip
     """Carry out a statement that changes a table, as soon as nobody uses it.
+
+    Args:
+        meanwhile: what each try is made within; what it raises is raised.
 
     Raises:
         ClusterError: statements used it for a minute (retryable); names the longest of them.
     """
+
+    def attempt() -> str:
+        with meanwhile():
+            return _fault(admin, statement)
+
     bound_waits(admin)
-    until_free(admin, node, table, lambda: _fault(admin, statement))
+    until_free(admin, node, table, attempt)
 
 
 def until_free(admin: Connection, node: str, table: str, attempt: Callable[[], str]) -> None:

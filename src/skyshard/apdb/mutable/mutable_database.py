@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skyshard.apdb.mutable.bounded_ddl import change_table
-from skyshard.apdb.mutable.mutable_tables import add_month, has_month, node_statements
-from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table
+from skyshard.apdb.model import Operation
+from skyshard.apdb.mutable.mutable_tables import node_statements
+from skyshard.apdb.mutable.new_months import make_month
 from skyshard.basics.errors import UserError
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Layout, Upsert
@@ -40,6 +40,7 @@ class MutableDatabase:
     _placed: dict[int, str] = field(default_factory=dict)
     _months: set[tuple[str, int]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _month_lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def nodes(self) -> dict[str, Endpoint]:
@@ -125,24 +126,38 @@ class MutableDatabase:
                 admin.execute(statement)
             let_write(admin, self.database, endpoint)
 
-    def ensure_months(self, months: Iterable[int], nodes: Collection[str] = ()) -> None:
-        """Give the monthly tables of some nodes, or of all that have chunks, these months, where they lack them."""
-        names = [name for name in TABLE_NAMES if apdb_table(name).is_monthly]
+    def ensure_months(self, months: Iterable[int], nodes: Collection[str] = ()) -> dict[str, list[Operation]]:
+        """Give the monthly tables of some nodes, or of all that have chunks, these months, where they lack them.
+
+        Returns:
+            Node → an operation for each table that got one.
+        """
+        done: dict[str, list[Operation]] = {}
         for node in nodes or sorted(set(self._placed.values())):
             missing = [month for month in sorted(set(months)) if (node, month) not in self._months]
-            if not missing:
-                continue
+            if missing:
+                with self._month_lock:  # the clients of a visit come together
+                    done[node] = self._make_months(node, missing)
+        return done
+
+    def _make_months(self, node: str, months: Sequence[int]) -> list[Operation]:
+        done: list[Operation] = []
+        missing = [month for month in months if (node, month) not in self._months]
+        if missing:
             with connect(self.cluster.node(node).sql, Account.ADMIN, self.database) as admin:
                 for month in missing:
-                    for name in names:
-                        if not has_month(admin, name, month):
-                            change_table(admin, node, name, add_month(name, month))
+                    done += make_month(admin, node, month, self.layout.engine)
                     self._months.add((node, month))
+        return done
 
     def forget_months(self, months: Iterable[int]) -> None:
         """After a drop: whoever stores into one of them again makes it again."""
         gone = set(months)
         self._months = {(node, month) for node, month in self._months if month not in gone}
+
+    def forget_months_of(self, node: str) -> None:
+        """After a month was not there: another process has dropped it, and perhaps others."""
+        self._months = {(other, month) for other, month in self._months if other != node}
 
     def placed(self) -> Mapping[int, str]:
         """Chunk → node, as it is now."""

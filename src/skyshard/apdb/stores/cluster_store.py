@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pyarrow as pa
 
@@ -44,11 +45,11 @@ class ClusterShards:
 
     def open_server(self, node: str) -> NodeServer:
         there = self._database.cluster.node(node)
-        writer = self._database.connect(node)
+        writer, forget = self._database.connect(node), partial(self._database.forget_months_of, node)
         if not there.is_here:  # its files are on another host
-            return MariaDbServer(writer, None)
+            return MariaDbServer(writer, None, forget_months=forget)
         reader = connect(there.sql, Account.READER, self._database.database)
-        return MariaDbServer(writer, ScratchImages(reader, there.data), reader)
+        return MariaDbServer(writer, ScratchImages(reader, there.data), reader, forget)
 
     def open_ledger(self) -> TileLedger:
         database = self._database
@@ -96,6 +97,11 @@ class ClusterStore:
             return ledger.whole_tiles()
         finally:
             ledger.close()
+
+    def prepare_month(self, time: float) -> Sequence[Operation]:
+        self._database.placed()  # another process may have brought a node its first chunk
+        done = self._database.ensure_months([month_of(time)])
+        return [operation for operations in done.values() for operation in operations]
 
     def drop_before(self, time: float) -> Sequence[Operation]:
         """Drop months on every node; whether somebody still needs them is for ``drop_month`` to ask."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 from skyshard.apdb.stores.scratch_images import ScratchImages
 from skyshard.apdb.stores.session_transaction import SessionTransaction
 from skyshard.apdb.stores.sql_dialect import TEXT_CHARACTERS, Dialect
-from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Keep, Spent, kept
+from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Keep, NoMonth, Spent, kept
 from skyshard.apdb.stores.stored_tables import StoredTable
 from skyshard.basics.errors import SkyshardError
 from skyshard.db.arrow_literals import RowLiterals
@@ -22,7 +22,7 @@ from skyshard.db.connection import Connection
 T = TypeVar("T")
 
 WAITED_IN_A_CIRCLE = {1213, 1205}
-DUPLICATE = 1062
+DUPLICATE, NO_PARTITION = 1062, 1526
 LITERAL_ROWS = 2_000
 """In one statement."""
 MARIADB = Dialect(
@@ -42,8 +42,13 @@ class MariaDbServer(SessionTransaction):
     dialect = MARIADB
     begin_words = "START TRANSACTION"
 
-    def __init__(self, writer: Connection, images: ScratchImages | None, reader: Connection | None = None) -> None:
+    def __init__(
+        self, writer: Connection, images: ScratchImages | None, reader: Connection | None = None,
+        forget_months: Callable[[], object] = lambda: None,
+    ) -> None:  # fmt: skip
+        """``forget_months`` is called when a month that should be there is not."""
         self._writer = writer
+        self._forget_months = forget_months
         self._images = images
         self._reader = reader
         self._forms: dict[str, tuple[RowLiterals, str]] = {}
@@ -98,7 +103,11 @@ class MariaDbServer(SessionTransaction):
                 connection.close()
 
     def _execute(self, sql: str) -> int:
-        return _mapped(partial(self._writer.execute, sql))
+        try:
+            return _mapped(partial(self._writer.execute, sql))
+        except NoMonth:
+            self._forget_months()
+            raise
 
 
 def _mapped(ask: Callable[[], T]) -> T:
@@ -108,6 +117,8 @@ def _mapped(ask: Callable[[], T]) -> T:
         code = getattr(error.__cause__, "args", (0,))[0]
         if code in WAITED_IN_A_CIRCLE:
             raise Deadlock(error.what, retryable=True) from error
+        if code == NO_PARTITION:
+            raise NoMonth(error.what, retryable=True) from error
         if code == DUPLICATE:
             words = str(getattr(error.__cause__, "args", ("", ""))[-1])
             raise Duplicate(f"{words}", remedy="a row of this key is stored already") from error

@@ -16,14 +16,8 @@ import pyarrow as pa
 
 from skyshard.apdb.model import Operation, TableName, TableSize
 from skyshard.apdb.mutable.bounded_ddl import change_table
-from skyshard.apdb.mutable.mutable_tables import (
-    DROPPED_TABLES,
-    add_month,
-    drop_months,
-    has_month,
-    month_named,
-    partition_name,
-)
+from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES, drop_months, month_named, partition_name
+from skyshard.apdb.mutable.new_months import make_month
 from skyshard.apdb.stores.gone_objects import create_gone, purge_objects
 from skyshard.apdb.stores.ledger import create_ledger, stored_tiles
 from skyshard.apdb.stores.mariadb_server import MARIADB, MariaDbServer
@@ -34,7 +28,7 @@ from skyshard.apdb.stores.single_session import SingleSession
 from skyshard.apdb.stores.sql_server import Spent
 from skyshard.apdb.stores.store_settings import TRANSACTIONAL, StoreSettings, check_kept, kept_text
 from skyshard.apdb.stores.stored_tables import MONTH, StoredTable
-from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table, month_of
+from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, month_of
 from skyshard.basics.errors import UserError
 from skyshard.catalog.engines import TableEngine
 from skyshard.cluster.cluster_folder import socket_folder
@@ -87,7 +81,7 @@ class MariaDbStore:
         return f"MariaDB, {self._shape.settings.engine}"
 
     def open_session(self) -> SingleSession:
-        return SingleSession(self._connected, self._shape, self.prepare_month)
+        return SingleSession(self._connected, self._shape, self._ensure_month)
 
     def describe(self) -> Mapping[str, object]:
         return self._shape.facts("mariadb", self._version, self._shape.settings.engine)
@@ -96,15 +90,17 @@ class MariaDbStore:
         with self._session() as server:
             return stored_tiles(server)
 
-    def prepare_month(self, month: int) -> None:
+    def prepare_month(self, time: float) -> Sequence[Operation]:
+        return self._ensure_month(month_of(time))
+
+    def _ensure_month(self, month: int) -> Sequence[Operation]:
         """Give the monthly tables a partition, where they lack it."""
         if month in self._months:
-            return
+            return ()
         with self._lock, connect(self._server.endpoint, Account.ADMIN, DATABASE) as admin:
-            for name in TABLE_NAMES:
-                if apdb_table(name).is_monthly and not has_month(admin, name, month):
-                    change_table(admin, self.name, name, add_month(name, month))
+            done = make_month(admin, self.name, month, self._shape.settings.engine)
             self._months.add(month)
+        return done
 
     def drop_before(self, before: float) -> Sequence[Operation]:
         operations: list[Operation] = []
@@ -150,7 +146,7 @@ class MariaDbStore:
     def _connected(self) -> MariaDbServer:
         endpoint = self._server.endpoint
         writer, reader = connect(endpoint, Account.ADMIN, DATABASE), connect(endpoint, Account.READER, DATABASE)
-        return MariaDbServer(writer, ScratchImages(reader, self._server.data), reader)
+        return MariaDbServer(writer, ScratchImages(reader, self._server.data), reader, self._months.clear)
 
     @contextmanager
     def _session(self) -> Iterator[MariaDbServer]:

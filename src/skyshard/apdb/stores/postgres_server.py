@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 
 from skyshard.apdb.stores.session_transaction import SessionTransaction
 from skyshard.apdb.stores.sql_dialect import Dialect
-from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Keep, Spent, kept
+from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Keep, NoMonth, Spent, kept
 from skyshard.apdb.stores.store_settings import Pixels, Upsert
 from skyshard.apdb.stores.stored_tables import StoredTable
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
@@ -27,7 +28,7 @@ POSTGRES = Dialect(
     sky_index=Pixels.Q3C,
     upserts=(Upsert.ON_DUPLICATE, Upsert.DELETE_INSERT),
 )  # fmt: skip
-_DEADLOCKS, _DUPLICATE = {"40P01", "40001", "55P03"}, "23505"
+_DEADLOCKS, _DUPLICATE, _NO_PARTITION = {"40P01", "40001", "55P03"}, "23505", "23514"
 
 
 class PostgresServer(SessionTransaction):
@@ -35,7 +36,9 @@ class PostgresServer(SessionTransaction):
 
     dialect = POSTGRES
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, forget_months: Callable[[], object] = lambda: None) -> None:
+        """``forget_months`` is called when a month that should be there is not."""
+        self._forget_months = forget_months
         try:
             from adbc_driver_postgresql import dbapi
         except ImportError:
@@ -106,6 +109,9 @@ class PostgresServer(SessionTransaction):
         state, words = getattr(error, "sqlstate", None) or "", " ".join(str(error).split())
         if state in _DEADLOCKS:
             return Deadlock(f"PostgreSQL: {words}", retryable=True)
+        if state == _NO_PARTITION:
+            self._forget_months()
+            return NoMonth(f"PostgreSQL: {words}", retryable=True)
         if state == _DUPLICATE:
             return Duplicate(f"PostgreSQL: {words}", remedy="a row of this key is stored already")
         is_lost = not state or state.startswith(("08", "57"))

@@ -59,7 +59,7 @@ class PostgresStore:
         return "PostgreSQL"
 
     def open_session(self) -> SingleSession:
-        return SingleSession(self._connected, self._shape, self.prepare_month)
+        return SingleSession(self._connected, self._shape, self._ensure_month)
 
     def describe(self) -> Mapping[str, object]:
         return self._shape.facts("postgresql", self._process.version, "PostgreSQL")
@@ -68,17 +68,22 @@ class PostgresStore:
         with self._session() as server:
             return stored_tiles(server)
 
-    def prepare_month(self, month: int) -> None:
+    def prepare_month(self, time: float) -> Sequence[Operation]:
+        return self._ensure_month(month_of(time))
+
+    def _ensure_month(self, month: int) -> Sequence[Operation]:
         """Give the monthly tables a partition, where they lack it."""
         if month in self._months:
-            return
+            return ()
+        done = []
         with self._lock, self._session() as server:
             for name in TABLE_NAMES:
                 if apdb_table(name).is_monthly:
                     part, whole = POSTGRES.named(_part(name, month)), POSTGRES.named(name)
                     made = f"CREATE TABLE IF NOT EXISTS {part} PARTITION OF {whole} FOR VALUES IN ({month})"
-                    _change(server, made)
+                    done.append(_change(server, made).operation(name, "prepare"))
             self._months.add(month)
+        return done
 
     def drop_before(self, time: float) -> Sequence[Operation]:
         operations = []
@@ -109,7 +114,7 @@ class PostgresStore:
                 self._owned.release()
 
     def _connected(self) -> PostgresServer:
-        return PostgresServer(self._process.uri)
+        return PostgresServer(self._process.uri, self._months.clear)
 
     @contextmanager
     def _session(self) -> Iterator[PostgresServer]:

@@ -30,7 +30,7 @@ class SingleSession:
         self,
         open_server: Callable[[], SqlServer],
         shape: StoreShape,
-        prepare_month: Callable[[int], None] = lambda month: None,
+        prepare_month: Callable[[int], object] = lambda month: None,
     ) -> None:
         self._open_server = open_server
         self._opened: SqlServer | None = open_server()
@@ -55,7 +55,6 @@ class SingleSession:
         """Write a tile in one transaction; one that waits for another's in a circle is begun anew."""
         begun = time.perf_counter()
         content = checked(rows)
-        self._prepare_month(month_of(rows.tile.time))
         made = Operation("", "commit", 0, 0, 0.0, time.perf_counter() - begun)
         return until_through(lambda: self._store(rows, content, made))
 
@@ -86,6 +85,7 @@ class SingleSession:
             return read_wanted(server, wanted, begun)
 
     def _store(self, rows: TileRows, content: TileContent, made: Operation) -> Receipt:
+        self._prepare_month(month_of(rows.tile.time))
         with self._session() as server, transaction(server) as commit:
             entered = server.run(enter_ledger(server.dialect, rows))
             if not entered.rows:

@@ -93,6 +93,10 @@ class Deadlock(ClusterError):
     """Two transactions waited for each other, and this one was ended; the same one may succeed when begun anew."""
 
 
+class NoMonth(Deadlock):
+    """The month of a row is not there: another process has dropped it. The same transaction, begun anew, makes it."""
+
+
 class Duplicate(UserError):
     """A row with this key is there already."""
 

@@ -57,6 +57,10 @@ class SqliteStore:
     def stored_tiles(self) -> pa.Table:
         return stored_tiles(self._server)
 
+    def prepare_month(self, time: float) -> Sequence[Operation]:
+        """SQLite has no partitions."""
+        return ()
+
     def drop_before(self, time: float) -> Sequence[Operation]:
         """SQLite has no partitions: the rows are deleted, in one transaction."""
         with transaction(self._server):

@@ -18,7 +18,7 @@ from skyshard.apdb.stores.ledger import TILES_SCHEMA
 from skyshard.apdb.stores.sql_dialect import double
 from skyshard.basics.errors import ClusterError, SkyshardError
 from skyshard.db.connection import Connection, quote_name, quote_text
-from skyshard.registry.catalog.mutable_chunks import TILE_STORES, Visible, read_nodes, read_visible
+from skyshard.registry.catalog.mutable_chunks import TILE_STORES, Visible, read_nodes, read_visible, stores_lock
 
 LOCK_WAIT_S = 120
 _STORES = quote_name(TILE_STORES)
@@ -54,7 +54,7 @@ class TileLedger:
         Raises:
             ClusterError: another session has it for too long.
         """
-        mine, all_tiles = self._lock_of(tile.id), quote_text(f"skyshard stores {self._database}"[:64])
+        mine, all_tiles = self._lock_of(tile.id), quote_text(stores_lock(self._database))
         after = "" if is_alone else f"DO RELEASE_LOCK({all_tiles}); "
         self._is_inside = True
         # one question to the server: others wait for their numbers until this one is given

@@ -37,8 +37,8 @@ VISIT_SAMPLES = pa.schema(
   the call's end.
 - ``tile``, without a table: a tile from its first read to the end of its store, with rows and bytes stored.
   A try that failed has ``error``; another row follows for the next try.
-- ``drop`` or ``delete`` with ``tile`` -1: months that were dropped, objects that were purged, before the visit; or the
-  name of an action that began with the visit and ran beside it.
+- ``prepare``, ``drop`` or ``delete`` with ``tile`` -1: months that were made ready or dropped, objects that were
+  purged, before the visit; or the name of an action that began with the visit and ran beside it.
 - ``driver`` with ``tile`` -1: one row a visit, from the first tile's ``due_s`` to the last one's ``done_s``;
   ``client_s`` are the seconds in which this process made rows and compared answers: the driver's own share.
 

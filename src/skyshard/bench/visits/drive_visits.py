@@ -116,11 +116,13 @@ class VisitDriver:
                 client.close()
 
     def _begin_month(self, queued: QueuedVisit) -> None:
-        """At the first visit of a month: drop what is read no more, when no visit is under way."""
+        """At the first visit of a month, when no visit is under way: make it ready, and drop what is read no more."""
         begin = self._sky.month_begun(queued.visit)
         if begin is None or not queued.load.update:
             return
         self._wait_until(lambda: not self._under_way)
+        if queued.todo:
+            self._clean(queued, self._sky.time_of(queued.visit), self._store.prepare_month)
         if queued.load.drop_months:
             self._clean(queued, begin, self._store.drop_before)
         if queued.load.purge_objects:

@@ -96,7 +96,8 @@ def upkeep(
     action: Annotated[
         str,
         typer.Argument(
-            help="scan-unassociated, reassociate, withdraw, deduplicate, drop-month or compact.", show_default=False
+            help="scan-unassociated, reassociate, withdraw, deduplicate, prepare-month, drop-month or compact.",
+            show_default=False,
         ),
     ],
     now: Annotated[
@@ -106,7 +107,7 @@ def upkeep(
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
-    """Do to a database what is done beside visits: scan, reassociate, withdraw, deduplicate, drop months, compact.
+    """Do to a database what is done beside visits: scan, reassociate, withdraw, deduplicate, months, compact.
 
     Scans read the sources of 14 days that belong to no object, or to one without another source; daytime changes take a
     thousand of them.

@@ -65,6 +65,11 @@ class Visible:
         return f"{column} > {self.newest}{these}"
 
 
+def stores_lock(database: str) -> str:
+    """The name of the lock of the ledger's server that a store holds while it is entered."""
+    return f"skyshard stores {database}"[:64]
+
+
 def own_tables(database: str) -> list[str]:
     """The statements that make these tables; no-ops where they are."""
     made = {PLACED_CHUNKS: PLACED_COLUMNS, TILE_STORES: STORES_COLUMNS, LATER_CHANGES: CHANGES_COLUMNS}

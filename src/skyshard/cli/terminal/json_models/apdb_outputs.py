@@ -70,7 +70,9 @@ class PublishedChunkOutput(Output):
 class UpkeepOutput(Output):
     """``apdb upkeep``."""
 
-    action: Literal["scan-unassociated", "reassociate", "withdraw", "deduplicate", "drop-month", "compact"]
+    action: Literal[
+        "scan-unassociated", "reassociate", "withdraw", "deduplicate", "prepare-month", "drop-month", "compact"
+    ]
     rows: int
     """Read, changed or dropped."""
     elapsed_s: float
