@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from tests.support.browser import chromium, open_browser
+from tests.support.visit_trials import MadeVisits, made_visit_trial
 
 from skyshard.bench.experiment.experiment_result import ExperimentResult
 from skyshard.bench.pages.experiment_page import write_experiment
 from skyshard.bench.pages.report import render_report
+from skyshard.bench.pages.visit_page import write_visit_report
 from skyshard.bench.record.trial_folder import read_trial
+from skyshard.bench.record.visit_trial import write_visit_trial
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(chromium() is None, reason="no Chromium is installed")]
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -41,3 +44,22 @@ def test_tables_of_a_trial_fit_paper(tmp_path: Path) -> None:
         browser.open(page.as_uri())
         browser.call("Emulation.setEmulatedMedia", media="print")
         browser.wait_for(f"Math.max(...{widths}) <= {PAPER + 1}")
+
+
+def test_tables_of_visits_fit_paper(tmp_path: Path) -> None:
+    """Backends side by side, medians of many classes, published runs: the widest tables that there are."""
+    example = (EXAMPLES / "apdb-backends" / "experiment.json").read_bytes()
+    pages = [write_experiment(ExperimentResult.model_validate_json(example), tmp_path)]
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    write_visit_trial(made_visit_trial(MadeVisits(visits=320, tiles=2)), folder)
+    pages.append(write_visit_report(folder))
+    widths = "[...document.querySelectorAll('table')].map(one => one.getBoundingClientRect().right)"
+    with open_browser() as browser:
+        browser.look(PAPER, 900)
+        for page, tables in zip(pages, (5, 8), strict=True):
+            browser.open(page.as_uri())
+            browser.call("Emulation.setEmulatedMedia", media="print")
+            browser.wait_for(f"{widths}.length >= {tables}")
+            browser.wait_for(f"Math.max(...{widths}) <= {PAPER + 1}")
+            browser.call("Emulation.setEmulatedMedia", media="")

@@ -83,9 +83,14 @@ def flatten(facts: Mapping[str, object], prefix: str = "") -> list[tuple[str, st
     return rows
 
 
-def breakable(name: str) -> Markup:
-    """A name that may break after a slash or an underscore."""
-    return Markup(re.sub(r"([/_])", r"\1<wbr>", str(escape(name))))
+def breakable(name: str, *, at_capitals: bool = False) -> Markup:
+    """A name that may break after a slash or an underscore; in heads of narrow columns also before a capital.
+
+    >>> str(breakable("LV/object_by_id")), str(breakable("DiaObjectLast <select>", at_capitals=True))
+    ('LV/<wbr>object_<wbr>by_<wbr>id', 'Dia<wbr>Object<wbr>Last &lt;select&gt;')
+    """
+    places = r"([/_]|[a-z](?=[A-Z]))" if at_capitals else r"([/_])"
+    return Markup(re.sub(places, r"\1<wbr>", str(escape(name))))
 
 
 def count(value: float | None) -> str:
