@@ -112,9 +112,10 @@ def named(part: exp.Expr, name: str) -> exp.Alias:
 
 
 def _one_step_merge(clauses: Clauses) -> str:
-    """The statement that sorts, cuts and makes distinct what the chunks gave; empty if nothing is left to do."""
+    """The statement that sorts, cuts and makes distinct what the chunks gave; empty if nothing is left to do, or only
+    to end with the last row that is wanted."""
     terms = sorting(clauses)
-    if not (terms or clauses.is_distinct or clauses.limit is not None):
+    if not (terms or clauses.is_distinct or clauses.offset):
         return ""
     extra = iter(range(len(terms)))
     places = [f"c{term.item}" if term.item is not None else f"o{next(extra)}" for term in terms]

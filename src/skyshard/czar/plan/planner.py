@@ -209,6 +209,7 @@ class _Planner:
         return self._make(Kind.COUNT, count=table.rows, why=("the registry counts rows",))
 
     def _local(self, block: Block, clauses: Clauses) -> QueryPlan:
+        clauses = _without_idle_limit(block, clauses)
         choice, proof = self._proven(block, clauses)
         _require_no_pairs(self._bound, proof)
         if isinstance(proof, NotLocal):
@@ -283,6 +284,16 @@ class _Planner:
             Kind.GATHER, pulls=tuple(pulls), merge=marked_whole(self._bound, places), lane=lane_of(pulls),
             chunks=len(chunks), total_chunks=len(everything), why=reasons,
         )  # fmt: skip
+
+
+def _without_idle_limit(block: Block, clauses: Clauses) -> Clauses:
+    """The same without a LIMIT that cannot cut, as services write behind everything that they are asked: a table has
+    no more rows. One that visits change may have some more by then."""
+    one, *others = block.references
+    if clauses.limit is None or clauses.offset or others or is_match(one) or one.table is None:
+        return clauses
+    is_idle = one.table.mutable is None and clauses.limit >= max(1, one.table.rows)
+    return replace(clauses, limit=None) if is_idle else clauses
 
 
 def _require_no_pairs(bound: Bound, proof: Locality | NotLocal) -> None:

@@ -167,7 +167,7 @@ class Dispatch:
         whys = self._workers.each(lambda worker: why_text(worker, self._workers.events), workers)
         return {worker.name: why for worker, why in zip(workers, whys, strict=True) if why}
 
-    def batches(self, pull: Pull, columns: Sequence[TypedColumn], lane: Lane) -> Iterator[pa.RecordBatch]:
+    def batches(self, pull: Pull, columns: Sequence[TypedColumn], lane: Lane) -> Generator[pa.RecordBatch, None, None]:
         """The rows of a pull as Arrow, as they come: the answer itself, without a stop at the czar's server."""
         layout = record_layout(columns)
         is_text = self._is_text(pull, columns)

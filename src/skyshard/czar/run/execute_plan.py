@@ -7,7 +7,8 @@ by the czar. Where a single chunk has the whole answer, nothing is merged.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -87,7 +88,8 @@ class CarryOut:
             yield from self._regular(typed, running)
         elif not plan.merge or self._is_direct(plan, running):
             pull = plan.direct if plan.direct is not None and self._is_direct(plan, running) else plan.pulls[0]
-            yield from self._dispatch(running, None).batches(pull, typed.types, plan.lane)
+            rows = self._dispatch(running, None).batches(pull, typed.types, plan.lane)
+            yield from rows if pull.limit is None else _first_rows(rows, pull.limit)
         else:
             yield from self._merged(typed, running)
 
@@ -180,6 +182,16 @@ class CarryOut:
 def _is_short_merge(plan: QueryPlan) -> bool:
     """Whether the merge gives at most as many rows as its only pull brought, so that they fit into memory, too."""
     return len(plan.pulls) == 1 and plan.kind is not Kind.GATHER
+
+
+def _first_rows(batches: Generator[pa.RecordBatch, None, None], count: int) -> Iterator[pa.RecordBatch]:
+    """No more than so many of the rows; what brings more is ended."""
+    with closing(batches):
+        for batch in batches:
+            yield batch.slice(0, count)
+            count -= batch.num_rows
+            if count <= 0:
+                return
 
 
 def _nothing() -> None:

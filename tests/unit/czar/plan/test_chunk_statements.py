@@ -84,7 +84,7 @@ class FourChunks:
             found += cursor.fetchall()
         merge = plan.merge_over(["p0"])
         if not merge:
-            return found
+            return found if pull.limit is None else found[: pull.limit]
         self.engine.execute("DROP TABLE IF EXISTS p0")
         self.engine.execute(f"CREATE TABLE p0 ({', '.join(names)})")
         self.engine.executemany(f"INSERT INTO p0 VALUES ({', '.join('?' * len(names))})", found)

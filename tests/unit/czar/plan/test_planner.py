@@ -160,6 +160,25 @@ def test_chunks_are_left_out_only_when_proven(where: str, chunks: int) -> None:
     assert plan(f"SELECT ra FROM Object WHERE {where}").chunks == chunks
 
 
+@pytest.mark.parametrize(
+    ("sql", "limit", "has_merge"),
+    [
+        ("SELECT ra FROM Object WHERE mag > 2 LIMIT {below}", True, False),
+        ("SELECT ra FROM Object WHERE mag > 2 LIMIT {rows}", False, False),
+        ("SELECT ra FROM Object ORDER BY ra LIMIT {below}", True, True),
+        ("SELECT ra FROM Object ORDER BY ra LIMIT {rows}", False, True),
+        ("SELECT ra FROM Object LIMIT {rows} OFFSET 1", True, True),
+        ("SELECT o.ra FROM Object o, Source s WHERE o.objectId = s.objectId LIMIT {rows}", True, False),
+    ],
+)
+def test_a_limit_that_no_answer_reaches_is_none(sql: str, limit: bool, has_merge: bool) -> None:
+    """As services write behind every statement; one without ORDER BY and OFFSET needs no merge, only an end."""
+    rows = Source().catalog("sky").tables["Object"].rows
+    made = plan(sql.format(rows=rows, below=rows - 1))
+    assert ("LIMIT" in made.pulls[0].template.written().of_chunk((made.pulls[0].chunks or (0,))[0])) is limit
+    assert bool(made.merge) is has_merge
+
+
 def test_names_expand_stars() -> None:
     """A star gives the names of the table, chunk numbers last; names may repeat."""
     made = plan("SELECT kind, * FROM Object")
