@@ -58,6 +58,15 @@ def is_left(name: str) -> bool:
     return not is_there(int(words[1]), int(words[2]))
 
 
+def is_running_here(name: str) -> bool:
+    """Whether a name, as :func:`own_name` gives it, is that of a process of this host that runs.
+
+    >>> is_running_here(own_name()), is_running_here("elsewhere 1 1"), is_running_here("")
+    (True, False, False)
+    """
+    return name.split()[:1] == [host_id()] and not is_left(name)
+
+
 @lru_cache(maxsize=1)
 def _name_of(process: int) -> str:
     return f"{host_id()} {process} {began(process)}"

@@ -14,6 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.routing import Route
 
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError, words_of
+from skyshard.host.processes import is_running_here, own_name
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Scope
@@ -21,7 +22,7 @@ from skyshard.serve.http.form import open_form
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.qserv.chunk_routes import require_chunk
 from skyshard.serve.qserv.contributed_files import Allowed, count_rows, fetch, keep
-from skyshard.serve.qserv.envelope import Asked, Desk, Payload
+from skyshard.serve.qserv.envelope import Asked, Desk, NotThere, Payload
 from skyshard.serve.qserv.form_head import first_fields
 from skyshard.serve.qserv.ingest_json import contribution_json
 from skyshard.serve.qserv.ingest_state import (
@@ -74,7 +75,7 @@ class Contributions:
             made = Contribution(
                 id=self._state.next_number("contribution"), transaction=number, table=table, chunk=chunk, url=url,
                 is_overlap=chunk != REGULAR and asked.flag("overlap"), is_async=is_async, created_ms=now_ms(),
-                charset=charset, dialect=_dialect(asked),
+                charset=charset, dialect=_dialect(asked), process=own_name(),
             )  # fmt: skip
             registered.contributions.append(made)
             self._state.put(registered)
@@ -103,7 +104,12 @@ class Contributions:
         except Exception as error:  # or it would be IN_PROGRESS for ever
             ONLY_LOGGED.tell(DOOR_FAILED, door="ingest", error=f"{type(error).__name__}: {error}")
             changes |= {"state": ContribState.READ_FAILED, "error": "the server failed; its log says why"}
-        return self._change(number, changes)
+        try:
+            return self._change(number, changes)
+        except NotThere:  # its transaction was aborted meanwhile
+            if changes.get("is_ours"):
+                Path(changes["path"]).unlink(missing_ok=True)
+            raise
 
     def _kept(self, registered: Registered, one: Contribution, brought: Brought | None) -> dict[str, Any]:
         """Where the rows of a contribution are now, and what is to be noted of their file."""
@@ -132,12 +138,14 @@ class Contributions:
             return one
 
     def recover(self) -> None:
-        """What a process that was killed left under way may be tried again."""
+        """What a process that is gone left under way has failed; it may be tried again where a URL says from where."""
+        self._state.remove_strays()
         with self._state.lock:
             for registered in self._state.databases():
                 left = [one for one in registered.contributions if one.state is ContribState.IN_PROGRESS]
+                left = [one for one in left if not is_running_here(one.process)]
                 for one in left:
-                    one.state, one.can_retry = ContribState.READ_FAILED, True
+                    one.state, one.can_retry = ContribState.READ_FAILED, bool(one.url)
                     one.error, one.ended_ms = "the process that read it is gone", now_ms()
                 if left:
                     self._state.put(registered)
@@ -150,7 +158,7 @@ class Contributions:
                 raise UserError(
                     f"contribution {number} is {one.state}", remedy="only one with retry_allowed is retried"
                 )
-            one.state = ContribState.IN_PROGRESS
+            one.state, one.process = ContribState.IN_PROGRESS, own_name()
             self._state.put(registered)
 
     def cancel(self, number: int) -> Contribution:

@@ -31,6 +31,7 @@ from skyshard.serve.qserv.ingest_json import (
     registered_json,
 )
 from skyshard.serve.qserv.ingest_state import (
+    CHECK,
     IngestState,
     Registered,
     now_ms,
@@ -178,7 +179,7 @@ class IngestRest:
 
     def _check(self, registered: Registered) -> None:
         """UserError where the tables that are registered cannot be made."""
-        with tempfile.TemporaryDirectory(prefix="check-", dir=self._ingests.folder) as folder:
+        with tempfile.TemporaryDirectory(prefix=CHECK, dir=self._ingests.folder) as folder:
             self._ingests.check(write_metadata(Path(folder), registered))
 
     async def _set_config(self, asked: Asked) -> Payload:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -20,12 +20,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.host.atomic_files import new_file
 from skyshard.serve.qserv.envelope import NotThere
+from skyshard.serve.qserv.folder_locks import FileLock, FolderLock
 
 CHARSETS = ("latin1", "utf8")
 _READ_AS = {"": "latin1", "ascii": "latin1", "binary": "latin1"} | dict.fromkeys(
     ("utf8mb3", "utf8mb4", "utf-8"), "utf8"
 )
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+PUBLISH = ".publish"
+"""How the folder of a database ends that is being published."""
+CHECK = "check-"
+"""How folders begin in which tables are looked at as they are registered; only within the lock."""
 
 
 def require_name(kind: str, name: str, *, taken: Sequence[str] = ()) -> str:
@@ -108,6 +113,8 @@ class Contribution(_Kept):
     """Of the file, when it was looked at."""
     created_ms: int = 0
     ended_ms: int = 0
+    process: str = ""
+    """The one that reads it, or has read it."""
 
 
 class Transaction(_Kept):
@@ -189,15 +196,14 @@ class Numbers(_Kept):
 
 
 class IngestState:
-    """Reads and writes the files of one folder. Safe for threads; one process at a time works with a folder."""
+    """Reads and writes the files of one folder. Safe for threads, and for several processes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._lock = threading.RLock()
-        self._publishing: set[str] = set()
+        self._lock = FolderLock(folder)
 
     @property
-    def lock(self) -> threading.RLock:
+    def lock(self) -> FolderLock:
         """Held by whoever reads, changes and writes."""
         return self._lock
 
@@ -234,9 +240,10 @@ class IngestState:
         return found
 
     def require_no_publish(self, database: str) -> None:
-        """Raises ClusterError while a database is being published (retryable)."""
-        if database in self._publishing:
-            raise ClusterError(f"'{database}' is being published", remedy="ask again once it is", retryable=True)
+        """Raises ClusterError while a process publishes a database (retryable)."""
+        with self._lock:
+            if self._publish(database).is_taken:
+                raise _is_published_now(database)
 
     @contextlib.contextmanager
     def publishing(self, database: str) -> Iterator[Registered]:
@@ -246,13 +253,15 @@ class IngestState:
             ClusterError: it is being published already (retryable).
             UserError: it is not registered, or has a transaction that is open.
         """
+        publish = self._publish(database)
         with self._lock:
             self.require_no_publish(database)
             registered = self.get(database)
             if opened := registered.in_state(TransState.STARTED):
                 what = f"transaction {opened[0].id} of {database} is {opened[0].state}"
                 raise UserError(what, remedy="commit or abort it")
-            self._publishing.add(database)
+            if not publish.take():
+                raise _is_published_now(database)
         try:
             yield registered
         except UserError:
@@ -260,12 +269,13 @@ class IngestState:
             raise
         finally:
             with self._lock:
-                self._publishing.discard(database)
+                publish.leave()
 
     def note_publishing(self, registered: Registered, is_publishing: bool) -> None:
         """Keep whether its rows may be on their way to the nodes, or there."""
         registered.is_publishing = is_publishing
-        self.put(registered)
+        with self._lock:
+            self.put(registered)
 
     def with_transaction(self, number: int) -> Registered:
         """The database of a transaction; UserError if there is none."""
@@ -288,6 +298,17 @@ class IngestState:
     def forget(self, database: str) -> None:
         self._path(database).unlink(missing_ok=True)
 
+    def remove_strays(self) -> None:
+        """Remove what a process that was killed left: drafts, and folders of what is not registered any more."""
+        with self._lock:
+            for draft in self._folder.glob(".*.tmp"):
+                draft.unlink(missing_ok=True)
+            kept = {path.stem for path in self._folder.glob("*.json")}
+            for path in self._folder.iterdir():
+                is_stray = path.suffix in (".files", PUBLISH) and path.stem not in kept
+                if path.is_dir() and (is_stray or path.name.startswith(CHECK)):
+                    shutil.rmtree(path, ignore_errors=True)
+
     def next_number(self, kind: Literal["transaction", "contribution"]) -> int:
         """One more; kept before it is given."""
         path = self._folder / "numbers.json"
@@ -295,6 +316,10 @@ class IngestState:
         setattr(numbers, kind, getattr(numbers, kind) + 1)
         self._write(path, numbers)
         return int(getattr(numbers, kind))
+
+    def _publish(self, database: str) -> FileLock:
+        """Held by the process that publishes a database."""
+        return FileLock(self._path(database).with_suffix(".publishing"))
 
     def _path(self, database: str) -> Path:
         return self._folder / f"{require_name('database', database, taken=['numbers'])}.json"
@@ -310,6 +335,10 @@ class IngestState:
         self._folder.mkdir(parents=True, exist_ok=True)
         with new_file(path) as draft:
             draft.write_text(content.model_dump_json(indent=1))
+
+
+def _is_published_now(database: str) -> ClusterError:
+    return ClusterError(f"'{database}' is being published", remedy="ask again once it is", retryable=True)
 
 
 def now_ms() -> int:

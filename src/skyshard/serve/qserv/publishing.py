@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from skyshard.basics.errors import UserError
@@ -16,6 +17,7 @@ from skyshard.serve.qserv.contributions import Contributions
 from skyshard.serve.qserv.envelope import NotThere
 from skyshard.serve.qserv.ingest_json import registered_json
 from skyshard.serve.qserv.ingest_state import (
+    PUBLISH,
     IngestState,
     Registered,
     TransState,
@@ -62,7 +64,7 @@ class Publishing:
             raise UserError("the database doesn't have any chunks", remedy="contribute rows, and commit")
         for one in contributed:
             self._contributions.require_same(one)
-        folder = self._ingests.folder / f"{registered.database}.publish"
+        folder = self._folder(registered)
         shutil.rmtree(folder, ignore_errors=True)  # made anew, of the same paths: an ingest that was killed goes on
         folder.mkdir(parents=True)
         self._state.note_publishing(registered, True)
@@ -91,10 +93,15 @@ class Publishing:
             return made
 
     def forget(self, registered: Registered) -> None:
-        """What was registered, with its contributions and copies of files."""
+        """What was registered, then its contributions and copies of files: what is registered has them."""
         with self._state.lock:
-            self._contributions.forget(registered, registered.contributions)
             self._state.forget(registered.database)
+            self._contributions.forget(registered, registered.contributions)
+            shutil.rmtree(self._folder(registered), ignore_errors=True)
+
+    def _folder(self, registered: Registered) -> Path:
+        """What the ingest reads."""
+        return self._ingests.folder / f"{registered.database}{PUBLISH}"
 
     def drop_registered(self, database: str) -> None:
         """Forget what is not published; ClusterError while it is being published (retryable)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -31,6 +32,7 @@ from skyshard.serve.user_limits import require_upload
 from skyshard.serve.votable.document import MIME, error_document
 
 LONGEST_WAIT_S = 60.0
+LONGEST_RUN_S = 366 * 86_400.0
 _CONTROL = ("PHASE", "ACTION", "DESTRUCTION", "EXECUTIONDURATION", "WAIT")
 """Parameters that are no job's own."""
 
@@ -69,7 +71,7 @@ class AsyncRoutes:
                 return who
             job = self._jobs.find(request.path_params["job_id"], who)
             if job is None:
-                return PlainTextResponse("there is no such job\n", 404)
+                return _no_job()
             try:
                 return await part(request, job)
             except SkyshardError as error:
@@ -113,17 +115,25 @@ class AsyncRoutes:
     async def _job(self, request: Request, job: Job) -> Response:
         brought = await read_parameters(request)
         given = brought.values
-        if request.method == "DELETE" or _is(given, "ACTION", "DELETE"):
+        is_deleted = request.method == "DELETE" or (request.method == "POST" and _is(given, "ACTION", "DELETE"))
+        if is_deleted:
             await self._jobs.delete(job)
             return RedirectResponse(f"{self._root(request)}/async", 303)
         if request.method == "POST":
             return await self._change(request, job, brought)
-        wait_s = _seconds(given["WAIT"]) if "WAIT" in given else 0.0
+        wait_s = _wait(given["WAIT"]) if "WAIT" in given else 0.0
         job, phase = await self._jobs.wait(job, wait_s, given.get("PHASE", "").upper())
         return Response(job_document(job, phase, self._url(request, job)), media_type=XML_TYPE)
 
     async def _change(self, request: Request, job: Job, brought: Given) -> Response:
-        """A POST to a job or a part of it: parameters, times, and last its phase."""
+        """A POST to a job or a part of it, as the job is once all of that has come: parameters, times, and last its
+        phase."""
+        async with self._jobs.alone(job.job_id) as now:
+            if now is None:
+                return _no_job()
+            return await self._changed_alone(request, now, brought)
+
+    async def _changed_alone(self, request: Request, job: Job, brought: Given) -> Response:
         given, has_begun = brought.values, bool(job.number or job.ended or job.is_here)
         if has_begun and (_own(given) or "EXECUTIONDURATION" in given):
             return PlainTextResponse("the job has begun: its parameters do not change any more\n", 403)
@@ -144,7 +154,7 @@ class AsyncRoutes:
             latest = time.time() + self._limits.kept_s
             job = replace(job, destruction_s=min(read_time(given["DESTRUCTION"]), latest))
         if "EXECUTIONDURATION" in given:
-            wanted, most = int(_seconds(given["EXECUTIONDURATION"])), self._limits.duration_s
+            wanted, most = _duration(given["EXECUTIONDURATION"]), self._limits.duration_s
             job = replace(job, duration_s=min(wanted, most) if wanted and most else wanted or most)
         return job
 
@@ -202,17 +212,38 @@ def _is(given: Mapping[str, str], name: str, wanted: str) -> bool:
     return given.get(name, "").upper() == wanted
 
 
-def _seconds(text: str) -> float:
-    """Seconds to wait or run; -1 is as long as may be.
+def _number(text: str) -> float:
+    """A number of seconds, or jobs.
 
     Raises:
-        UserError: it is no number.
+        UserError: it is none.
     """
     try:
-        seconds = float(text)
+        found = float(text)
     except ValueError:
-        raise UserError(f"'{text[:20]}' is no number of seconds", remedy="give a whole number") from None
-    return LONGEST_WAIT_S if seconds < 0 else seconds
+        found = math.nan
+    if not math.isfinite(found):
+        raise UserError(f"'{text[:20]}' is no number", remedy="give a whole number")
+    return found
+
+
+def _wait(text: str) -> float:
+    """Seconds that a client waits; it may ask again afterwards. -1 is as long as may be."""
+    seconds = _number(text)
+    return LONGEST_WAIT_S if seconds < 0 else min(seconds, LONGEST_WAIT_S)
+
+
+def _duration(text: str) -> int:
+    """Seconds that a job may run, parts of one for a whole one; 0, and what is less, is as long as it takes.
+
+    >>> _duration("0.5"), _duration("-1"), _duration("1e300")
+    (1, 0, 31622400)
+    """
+    return math.ceil(min(max(_number(text), 0.0), LONGEST_RUN_S))
+
+
+def _no_job() -> Response:
+    return PlainTextResponse("there is no such job\n", 404)
 
 
 def _wanted(jobs: list[tuple[Job, Phase]], request: Request) -> list[tuple[Job, Phase]]:
@@ -225,4 +256,4 @@ def _wanted(jobs: list[tuple[Job, Phase]], request: Request) -> list[tuple[Job, 
     if "AFTER" in asked:
         after = read_time(asked["AFTER"])
         found = [one for one in found if one[0].created_s > after]
-    return found[: int(_seconds(asked["LAST"]))] if "LAST" in asked else found
+    return found[: max(0, int(_number(asked["LAST"])))] if "LAST" in asked else found

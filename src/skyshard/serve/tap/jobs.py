@@ -126,9 +126,13 @@ class JobFolder:
         return {path.name.split(".")[1]: path.read_bytes() for path in found}
 
     def forget(self, job_id: str) -> None:
-        """Remove the files of a job."""
-        for path in self._folder.glob(f"{job_id}.*"):
-            path.unlink(missing_ok=True)
+        """Remove the files of a job, drafts that a killed process left among them; last the one that says there is a
+        job, so that what is killed on the way is gone on with."""
+        mine = self._path(job_id)
+        for path in (*self._folder.glob(f"{job_id}.*"), *self._folder.glob(f".{job_id}.*")):
+            if path != mine:
+                path.unlink(missing_ok=True)
+        mine.unlink(missing_ok=True)
 
     def _path(self, job_id: str) -> Path:
         return self._folder / f"{job_id}.json"

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +22,8 @@ import pyarrow.parquet as pq
 from skyshard.basics.errors import SkyshardError, UserError, words_of
 from skyshard.host.atomic_files import new_file
 from skyshard.host.processes import host_id, is_there, own_name
+from skyshard.log.event_log import ONLY_LOGGED
+from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Access, Identity, Quota, Scope
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.open_answer import NO_GENERATION
@@ -79,6 +82,15 @@ class TapJobs:
         self._tasks: set[asyncio.Task[None]] = set()
         self._here: dict[str, asyncio.Task[None]] = {}
         """Jobs that run in this process, by id."""
+        self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @contextlib.asynccontextmanager
+    async def alone(self, job_id: str) -> AsyncIterator[Job | None]:
+        """A job that nobody else of this process changes, begins, aborts or forgets meanwhile; None where it is gone:
+        of two who begin one at once the second would leave the first one's query to nobody."""
+        lock = self._changing.setdefault(job_id, asyncio.Lock())
+        async with lock:
+            yield self._folder.find(job_id)
 
     def save(self, job: Job, documents: Mapping[str, bytes] | None = None) -> Job:
         """Write a job's file, and tables that came with it."""
@@ -204,6 +216,9 @@ class TapJobs:
             ended = replace(job, ended=Phase.ABORTED, error=words)
         except SkyshardError as error:
             ended = replace(job, ended=Phase.ERROR, error=words_of(error))
+        except Exception as error:
+            ONLY_LOGGED.tell(DOOR_FAILED, door="tap", error=f"{type(error).__name__}: {error}")
+            ended = replace(job, ended=Phase.ERROR, error="the server failed; its log says why")
         finally:
             if self._folder.find(job.job_id) is not None:
                 self._folder.save(replace(ended, ended_s=time.time()))
@@ -232,11 +247,14 @@ class TapJobs:
 
     async def delete(self, job: Job) -> None:
         """Stop a job, and forget it and its rows."""
-        with contextlib.suppress(SkyshardError):
-            job = await self.abort(job)
-            if job.number:
-                await self._lanes.call(self._submissions.delete_result, job.number)
-        self._folder.forget(job.job_id)
+        async with self.alone(job.job_id) as now:
+            if now is None:
+                return
+            with contextlib.suppress(SkyshardError):
+                now = await self.abort(now)
+                if now.number:
+                    await self._lanes.call(self._submissions.delete_result, now.number)
+            self._folder.forget(job.job_id)
 
     @contextlib.asynccontextmanager
     async def rows(self, job: Job) -> AsyncIterator[OpenRows]:

@@ -207,12 +207,12 @@ class _Reader:
 
 
 def require_taken(where: str, name: str, datatype: str, arraysize: str) -> None:
-    """Refuse a column that a table of a server has no place for: arrays of numbers, and rare types.
+    """Refuse a column that a table of a server has no place for: arrays of numbers and of texts, and rare types.
 
     Raises:
         UserError: it is one.
     """
-    is_array = arraysize not in ("", "1") and datatype not in (*TEXTS, "unsignedByte")
+    is_array = "x" in arraysize or (arraysize not in ("", "1") and datatype not in (*TEXTS, "unsignedByte"))
     if datatype not in TAKEN or is_array:
         kind = f"{datatype}[{arraysize}]" if arraysize else datatype
         raise UserError(f"{where}, column '{name}': {kind} is not taken", remedy="leave the column out")

@@ -41,9 +41,10 @@ def read_time(text: str) -> float:
     """
     try:
         moment = datetime.datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+        return moment.astimezone(datetime.UTC).timestamp()
+    except (ValueError, OverflowError):  # in UTC its year may be none
         raise UserError(f"'{text[:40]}' is no time", remedy="write 2026-11-30T12:00:00Z") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
 
 
 def job_document(job: Job, phase: Phase, url: str) -> str:

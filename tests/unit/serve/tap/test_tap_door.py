@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
@@ -167,6 +169,79 @@ def test_a_job_s_query_has_the_time_that_is_asked_for(tmp_path: Path) -> None:
     work.lanes.close()
     assert isinstance(services.submissions, PlayedSubmissions)
     assert services.submissions.limits_s == {1: 7, 2: 60, 3: 60}
+
+
+@pytest.mark.parametrize(
+    ("part", "given", "words"),
+    [
+        ("executionduration", {"EXECUTIONDURATION": "nan"}, "'nan' is no number"),
+        ("executionduration", {"EXECUTIONDURATION": "inf"}, "'inf' is no number"),
+        ("destruction", {"DESTRUCTION": "0001-01-01T00:00:00+14:00"}, "is no time"),
+        ("destruction", {"DESTRUCTION": "9999-12-31T23:59:59-14:00"}, "is no time"),
+        ("phase", {"PHASE": "COMPLETED"}, "cannot be asked for"),
+    ],
+)
+def test_what_a_job_cannot_be_given_is_refused(
+    client: httpx.Client, part: str, given: dict[str, str], words: str
+) -> None:
+    """The server failed by some of them, or the job did whenever it was looked at afterwards."""
+    made = client.post("/tap/async", data={"QUERY": ASKED}, follow_redirects=False).headers["location"]
+    before = client.get(made).text
+    answer = client.post(f"{made}/{part}", data=given)
+    assert (answer.status_code, status_of(answer.content)) == (400, ["ERROR"])
+    assert words in answer.text
+    assert client.get(made).text == before
+    for wrong in ("LAST=inf", "AFTER=yesterday"):
+        assert client.get(f"/tap/async?{wrong}").status_code == 400
+    assert client.get(made, params={"WAIT": "nan"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [("0.5", "1"), ("-1", "0"), ("0", "0"), ("90", "90"), ("1e300", "31622400")]
+)
+def test_a_job_s_time_is_whole_seconds(client: httpx.Client, given: str, shown: str) -> None:
+    """Half a second is not for ever, and -1 not a minute."""
+    made = client.post("/tap/async", data={"QUERY": ASKED, "EXECUTIONDURATION": given}, follow_redirects=False)
+    assert client.get(f"{made.headers['location']}/executionduration").text == shown
+
+
+def test_a_job_is_not_deleted_by_looking_at_it(client: httpx.Client) -> None:
+    """A link can be followed from anywhere, and browsers may follow it before anybody wants them to."""
+    made = client.post("/tap/async", data={"QUERY": ASKED}, follow_redirects=False).headers["location"]
+    assert client.get(made, params={"ACTION": "DELETE"}).status_code == 200
+    assert client.get(f"{made}/phase").text == "PENDING"
+    client.post(made, data={"ACTION": "DELETE"})
+    assert client.get(made).status_code == 404
+
+
+def test_a_job_that_two_begin_at_once_runs_once(tmp_path: Path) -> None:
+    """The query of the first one was nobody's any more: it ran on, and nobody could stop it."""
+    submitted = PlayedSubmissions(PlayedQueries({CZAR.format(11): ROWS}))
+    services = played_services(submitted.queries, None, played_tap(Source(), PlayedOwnTables(), tmp_path))
+    work = Work(replace(services, submissions=submitted), ServeFile(http="127.0.0.1:0", open=True, tap_rows=10))
+    transport = httpx.ASGITransport(app=safe_app(http_routes(work), work.settings))
+
+    async def both() -> list[str]:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            made = (await client.post("/tap/async", data={"QUERY": ASKED})).headers["location"]
+            asked = [client.post(f"{made}/phase", data={"PHASE": "RUN"}) for _ in range(4)]
+            await asyncio.gather(*asked, client.post(f"{made}/parameters", data={"RUNID": "late"}))
+            await work.runs.drain(100)
+            return [(await client.get(f"{made}/phase")).text]
+
+    assert asyncio.run(both()) == ["COMPLETED"]
+    assert len(submitted.rows) == 1
+    work.lanes.close()
+
+
+def test_nothing_of_a_job_that_is_deleted_stays(client: httpx.Client, tmp_path: Path) -> None:
+    """Drafts that a killed process left are the job's, too."""
+    made = client.post("/tap/async", data={"QUERY": ASKED}, follow_redirects=False).headers["location"]
+    name = made.rpartition("/")[2]
+    (tmp_path / f".{name}.parquet.12.tmp").write_bytes(b"x")
+    (tmp_path / f".{name}.json.12.tmp").write_bytes(b"x")
+    client.delete(made)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_jobs_are_counted_by_phase(client: httpx.Client) -> None:

@@ -106,6 +106,8 @@ def test_a_document_with_a_dtd_is_refused(before: str) -> None:
         (document(BYTES * 20_000, "<TABLEDATA/>"), "more than 20,000 elements"),
         ("<VOTABLE>" + "<TABLE/>" * 20_000, "more than 20,000 elements"),
         (document(TEXT + BYTES + TEXT, stream(b"\0\0\0\1a\1\0\0\0\2ab" * 2 + b"\0")), "ends within a row"),
+        (document(TEXT.replace("*", "3x2"), "<TABLEDATA/>"), r"char\[3x2\] is not taken"),
+        (document(TEXT.replace("*", "3x*"), "<TABLEDATA/>"), r"char\[3x\*\] is not taken"),
         ("<VOTABLE>", "is no VOTable"),
     ],
 )
