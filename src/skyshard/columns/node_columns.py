@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from skyshard.catalog.schema import Table
 from skyshard.columns.block_figures import Limits
-from skyshard.columns.segment_file import Block, Segment, require_spans
+from skyshard.columns.segment_file import Block, Segment, fetch_spans, require_spans
 from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.columns.segment_index import Piece
 from skyshard.registry.stored.entry_columns import EntryColumns
@@ -150,8 +150,8 @@ def read_runs(
         OSError: a file does not give what it held.
     """
     ahead: deque[Block] = deque()
-    for segment, block in _blocks(runs, names, limits or {}):
-        segment.fetch(block.spans)
+    for block in _blocks(runs, names, limits or {}):
+        fetch_spans(block.spans)
         ahead.append(block)
         if len(ahead) > READ_AHEAD:
             yield _in_memory(ahead.popleft())
@@ -164,13 +164,13 @@ def _in_memory(block: Block) -> pa.RecordBatch:
     return block.batch
 
 
-def _blocks(runs: Iterable[Run], names: Sequence[str], limits: Mapping[str, Limits]) -> Iterator[tuple[Segment, Block]]:
+def _blocks(runs: Iterable[Run], names: Sequence[str], limits: Mapping[str, Limits]) -> Iterator[Block]:
     """What is to be read, of which nothing is looked at."""
     for segment, first, rows in runs:
         wanted = _possible(segment, limits)
         for number, block in segment.rows(first, rows, names):
             if wanted is None or wanted[number]:
-                yield segment, block
+                yield block
 
 
 def runs_of(images: Iterable[ChunkImage]) -> Iterator[Run]:

@@ -20,7 +20,7 @@ from skyshard.columns.block_figures import BlockFigures, at_its_beginning, block
 from skyshard.columns.segment_index import SegmentIndex, UnreadableSegment, schema_of
 from skyshard.host.atomic_files import new_file
 from skyshard.host.disk_space import require_room, writing
-from skyshard.host.mapped_pages import require_pages
+from skyshard.host.mapped_pages import fetch_pages, require_pages
 from skyshard.rowimage.digest import digest
 
 BATCH_ROWS = 1 << 16
@@ -110,6 +110,12 @@ def spans_of(arrays: Sequence[pa.Array]) -> tuple[Span, ...]:
     return tuple(made)
 
 
+def fetch_spans(spans: Sequence[Span]) -> None:
+    """Have the system read what is not in memory of some places, in one go and nothing else."""
+    for address, size in spans:
+        fetch_pages(address, size)
+
+
 def require_spans(spans: Sequence[Span]) -> None:
     """Return when all of some places is in memory.
 
@@ -155,7 +161,7 @@ class Segment:
         try:
             with path.open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-            mapped.madvise(mmap.MADV_RANDOM)  # who reads says what: ``fetch``
+            mapped.madvise(mmap.MADV_RANDOM)  # who reads says what: ``fetch_spans``
             buffer = pa.py_buffer(mapped)
             reader = pa.ipc.open_file(pa.BufferReader(buffer))
             index = SegmentIndex.of(reader.schema.metadata)
@@ -168,12 +174,6 @@ class Segment:
             raise UnreadableSegment("its rows or columns are not those of its index")
         first, places = np.cumsum([0, *held]).tolist(), {name: place for place, name in enumerate(names)}
         return Segment(path, len(mapped), index, batches, tuple(first), places, mapped, buffer.address)
-
-    def fetch(self, spans: Sequence[Span]) -> None:
-        """Have the system read what is not in memory of some places of the file, in one go and nothing else."""
-        for address, size in spans:
-            start = (address - self.address) // mmap.PAGESIZE * mmap.PAGESIZE
-            self.mapped.madvise(mmap.MADV_WILLNEED, start, address - self.address + size - start)
 
     def blocks(self, names: Sequence[str]) -> Sequence[Block]:
         """Some columns of each batch; made once for several scans of the same columns. Any thread may ask."""

@@ -24,6 +24,14 @@ def _madvise() -> Any:
     return found
 
 
+def fetch_pages(address: int, size: int) -> None:
+    """Have the system begin to read what is not in memory of so many bytes; other threads run meanwhile, which they do
+    not with ``mmap.madvise``."""
+    if size:
+        start = address // mmap.PAGESIZE * mmap.PAGESIZE
+        _madvise()(start, address + size - start, mmap.MADV_WILLNEED)
+
+
 def require_pages(address: int, size: int) -> None:
     """Return once all pages of so many bytes at an address of a mapping are in memory; other threads run meanwhile.
 

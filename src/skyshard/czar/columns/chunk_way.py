@@ -7,6 +7,7 @@ joins is of one chunk, many chunks may be joined at once. No I/O.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -130,7 +131,7 @@ class _Writer:
         if isinstance(term, exp.Between):
             low, high = self._value(term.args["low"]), self._value(term.args["high"])
             name = self._name(reference, term.this)
-            return [(name, low, high)] if name and low is not None and high is not None else []
+            return [(name, low[0], high[1])] if name and low is not None and high is not None else []
         kind = type(term)
         if kind not in _MIRRORED:
             return []
@@ -140,19 +141,26 @@ class _Writer:
         name = self._name(reference, column)
         if not name or value is None:
             return []
-        return [(name, value if issubclass(kind, _LOWER) else None, value if issubclass(kind, _UPPER) else None)]
+        least, most = value
+        return [(name, least if issubclass(kind, _LOWER) else None, most if issubclass(kind, _UPPER) else None)]
 
     def _name(self, reference: Reference, part: exp.Expr) -> str:
         part = part.unnest()
         is_own = isinstance(part, exp.Column) and self.bound.reference(part) is reference
         return str(part.meta[COLUMN]) if is_own else ""
 
-    def _value(self, part: exp.Expr) -> float | None:
-        """A constant that a DOUBLE holds exactly, or as MariaDB compares it with a DOUBLE."""
+    def _value(self, part: exp.Expr) -> tuple[float, float] | None:
+        """Between which DOUBLEs a constant is: itself, or the neighbours of the nearest one. MariaDB may compare it
+        exactly, or as a DOUBLE."""
         if not isinstance(part.unnest(), (exp.Literal, exp.Neg)):
             return None
         value = Prover(self._column).term(part).value
-        return None if value is None or float(value) != value else float(value)
+        if value is None:
+            return None
+        nearest = float(value)
+        if nearest == value:
+            return nearest, nearest
+        return math.nextafter(nearest, -math.inf), math.nextafter(nearest, math.inf)
 
 
 def _sorted(term: Term, is_descending: bool) -> str:
