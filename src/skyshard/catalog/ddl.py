@@ -180,10 +180,19 @@ def _key_lines(table: Table) -> list[str]:
 
 def _kind(table: Table, key: Key) -> str:
     """What stands before KEY; an index of a GEOMETRY is a spatial one, as a plain one would not be used."""
-    first = table.find(key.columns[0])
-    if first is not None and first.type.base == "geometry":
+    if _is_spatial(table, key):
         return "SPATIAL "
     return "UNIQUE " if key.is_unique else ""
+
+
+def _is_spatial(table: Table, key: Key) -> bool:
+    first = table.find(key.columns[0])
+    return first is not None and first.type.base == "geometry"
+
+
+def has_spatial_key(table: Table) -> bool:
+    """Whether a table has an index of a GEOMETRY."""
+    return any(_is_spatial(table, key) for key in table.keys)
 
 
 def _plain_key_lines(table: Table) -> list[str]:
