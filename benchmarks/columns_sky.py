@@ -6,6 +6,7 @@ import json
 import mmap
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -25,7 +26,9 @@ AREA = (10.0, 34.5, -12.0, 12.0)
 """588 square degrees: a million rows make 1,700 a square degree."""
 FIRST_KEY = 10**12
 PART_ROWS = 1_000_000
-"""Rows of one input file, and of one random seed."""
+"""Rows of one input file, and of one random seed, at most: all have about as many."""
+WRITERS = 2
+"""Input files that are made at a time."""
 FIXED = {"objectId": "bigint(20)", "ra": "double", "decl": "double", "htmId": "bigint(20)", "n": "int(11)"}
 
 
@@ -40,12 +43,18 @@ def types_of(columns: int) -> dict[str, str]:
 def make_sky(folder: Path, rows: int, columns: int = 41) -> Path:
     """A synth folder of random rows, uniform over the area; the last two of the columns are the chunk columns."""
     (folder / "Object").mkdir(parents=True)
-    types, files = types_of(columns), []
-    for part, first in enumerate(range(0, rows, PART_ROWS)):
-        count = min(PART_ROWS, rows - first)
+    types = types_of(columns)
+    parts = -(-rows // PART_ROWS)
+    edges = [rows * part // parts for part in range(parts + 1)]
+
+    def write(part: int) -> dict[str, object]:
+        first, count = edges[part], edges[part + 1] - edges[part]
         path = folder / "Object" / f"part{part}.parquet"
         pq.write_table(_rows(types, first, count), path, use_dictionary=_repeated(types))
-        files.append({"path": f"Object/{path.name}", "chunk": None, "rows": count, "bytes": path.stat().st_size})
+        return {"path": f"Object/{path.name}", "chunk": None, "rows": count, "bytes": path.stat().st_size}
+
+    with ThreadPoolExecutor(WRITERS) as threads:
+        files = list(threads.map(write, range(parts)))
     listed = [
         {"name": name, "type": kind, "nullable": name[0] in "dfb" and name != "decl"} for name, kind in types.items()
     ]
