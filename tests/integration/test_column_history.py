@@ -29,6 +29,7 @@ FIXED = (
     "SELECT COUNT(*), SUM(objectId), MIN(objectId), MAX(`order`), COUNT(`µ`) FROM Object WHERE ra > 0",
     "SELECT chunkId, subChunkId, COUNT(*), MIN(objectId) FROM Object GROUP BY chunkId, subChunkId",
     "SELECT objectId, `order` FROM Object WHERE `order` >= 9223372036854775808",
+    "SELECT COUNT(*), MIN(ra), MAX(objectId) FROM Object WHERE ra BETWEEN 22.1 AND 30.7 AND `order` > 0.1",
     "SELECT `order` AS ra, ra AS `order`, `NULL` FROM Object WHERE `order` > 2 ORDER BY `order`, ra LIMIT 7",
     "SELECT g1, COUNT(*), SUM(`µ`) FROM Object WHERE ra BETWEEN 22 AND 31 GROUP BY g1",
 )

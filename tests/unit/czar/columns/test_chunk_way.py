@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlglot import exp
 from tests.support.four_chunks import Source
 from tests.support.planned import bound_of, where_of
@@ -61,6 +64,16 @@ def answered(sql: str) -> list[Any]:
 def test_blocks_beyond_a_constant_may_be_left_out(condition: str, expected: tuple[Limits, ...]) -> None:
     """Whichever side of the comparison the column is on; a constant that no DOUBLE is has a neighbour on each side."""
     assert limits(condition) == expected
+
+
+@given(st.decimals(-(10**6), 10**6, allow_nan=False, allow_infinity=False, places=9))
+def test_limits_hold_a_constant_as_it_is_and_as_a_double(value: Decimal) -> None:
+    """MariaDB compares a DOUBLE column with the nearest DOUBLE, a DECIMAL one with the number itself."""
+    ((_, low, high),) = limits(f"mag = {value:f}")
+    assert low is not None
+    assert high is not None
+    assert low <= float(value) <= high
+    assert Decimal(low) <= value <= Decimal(high)
 
 
 @pytest.mark.parametrize(
