@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from skyshard.apdb.beside.upkeep import WITHOUT_REHEARSAL, Upkeep, run_upkeep
+from skyshard.apdb.mutable.months import HISTORY_MONTHS
 from skyshard.apdb.mutable.mutable_database import open_mutable
 from skyshard.apdb.stores.open_store import open_store
 from skyshard.apdb.stores.store_settings import StoreSettings
@@ -49,6 +50,7 @@ class VisitRun:
             ClusterError: as ``run_visits``.
         """
         workload = changed(self.workload, visits=self.visits, reads_only=self.reads_only)
+        _require_months_that_stay(workload)
         seed = workload.seed if self.seed is None else self.seed
         asked = VisitsAsked(workload, self.target, self.out, seed, self.label, self.resumes, recipe_of(workload))
         with (
@@ -70,6 +72,15 @@ class VisitRun:
             return lambda now: run_upkeep(database, one, now, is_rehearsed=is_rehearsed).rows
 
         return {one.value: action(one) for one in Upkeep}
+
+
+def _require_months_that_stay(workload: Workload) -> None:
+    """Raises UserError where months are dropped beside visits that read them."""
+    for load in (phase.visits for phase in workload.phases if phase.visits):
+        drops = any(one.action == Upkeep.DROP_MONTH for one in load.beside)
+        if drops and load.history.months > HISTORY_MONTHS:
+            what = f"visits read {load.history.months} months, and '{Upkeep.DROP_MONTH}' beside them leaves"
+            raise UserError(f"{what} {HISTORY_MONTHS}", remedy="drop that action, or take a shorter history")
 
 
 def recipe_of(workload: Workload) -> Recipe | None:

@@ -18,6 +18,8 @@ from skyshard.chunking.sphere import Box, Polygon
 TEXT_CHARACTERS = 16
 """No text of the four tables is longer; a longer one is refused by engines that limit them."""
 SKY_INDEX = 'q3c_ang2ipix("ra", "dec")'
+_TOGETHER = 100
+"""Conditions side by side."""
 INSERT, REPLACE = "INSERT INTO", "REPLACE INTO"
 
 
@@ -90,7 +92,19 @@ def any_cell(dialect: Dialect, cells: Sequence[CellRange]) -> str:
         f"({chunk} = {chunk_id} AND {sub_chunk} {f'= {low}' if low == high else f'BETWEEN {low} AND {high}'})"
         for chunk_id, low, high in cells
     )
-    return " OR ".join(ways) or "1 = 0"
+    return _either(list(ways)) or "1 = 0"
+
+
+def _either(ways: Sequence[str]) -> str:
+    """One of many conditions, in groups of groups: SQLite nests no deeper than a thousand, and each OR nests once.
+
+    >>> text = _either([f"x={n}" for n in range(201)])
+    >>> text.count(" OR "), text[:11], text[-16:]
+    (200, '(x=0 OR x=1', '=199) OR (x=200)')
+    """
+    if len(ways) <= _TOGETHER:
+        return " OR ".join(ways)
+    return _either([f"({_either(ways[at : at + _TOGETHER])})" for at in range(0, len(ways), _TOGETHER)])
 
 
 def within_box(dialect: Dialect, box: Box) -> str:

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, StrictStr, model_serializer, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    StrictStr,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from skyshard.apdb.sky.fields import draw_centres, least_distance
 from skyshard.apdb.sky.sky_settings import SkySettings
@@ -25,6 +33,11 @@ Position = tuple[Annotated[float, Field(ge=0, lt=360)], Annotated[float, Field(g
 Share = Annotated[float, Field(gt=0, le=1)]
 MOST_TILES = 64
 """Tiles of a side: a number of a row has 12 bits for the tile."""
+
+
+def _kind_of_fields(given: object) -> str:
+    """Which of the two it is meant to be, so that its own fault is named."""
+    return "centres" if isinstance(given, list | tuple) else "number"
 
 
 class Finds(NamedKeys):
@@ -86,7 +99,11 @@ class VisitLoad(NamedKeys):
 
     count: Annotated[int, Field(ge=1, le=10_000_000)]
     """Visits."""
-    fields: Annotated[int, Field(ge=1, le=10_000)] | Annotated[list[Position], Field(min_length=1)]
+    fields: Annotated[
+        Annotated[int, Field(ge=1, le=10_000), Tag("number")]
+        | Annotated[list[Position], Field(min_length=1), Tag("centres")],
+        Discriminator(_kind_of_fields),
+    ]
     """How many fields, drawn (the first across right ascension 0, the second with the south pole in it), or their
     centres: right ascension and declination in degrees."""
     fov_deg: Annotated[float, Field(gt=0.01, le=10)] = 3.52

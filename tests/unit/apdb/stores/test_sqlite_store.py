@@ -186,3 +186,15 @@ def test_a_column_that_begins_with_many_nulls_is_answered(tmp_path: Path) -> Non
         assert rows.slice(first + 1).to_pylist() == [{"whole": first + 1, "real": first + 1.5, "text": f"x{first + 1}"}]
         with pytest.raises(ClusterError, match="no such table"):
             server.fetch("SELECT * FROM missing", schema)
+
+
+def test_a_region_of_thousands_of_cells_is_read(session: StoreSession) -> None:
+    """SQLite refused the statement, and visits tried again until their patience ended."""
+    tile = drawn_tile(3, 1, FIELDS[0], START)
+    session.store(tile)
+    wide = region_of(FIELDS[0], 3.0)
+    found = session.read_sources(wide, START, START + 1.0, None).rows
+    assert sorted_rows(found, "DiaSource") == sorted_rows(
+        expected_history([tile], "DiaSource", wide, START, START + 1.0), "DiaSource"
+    )
+    assert session.read_objects(wide).rows.num_rows == tile.objects.num_rows

@@ -46,8 +46,10 @@ def test_shipped_workloads_are_of_visits(name: str) -> None:
     [
         ({"count": 0}, "key 'phases.0.visits.count'"),
         ({"fields": "[[0, 10], [1, 10]]"}, "fields 0 and 1 touch; move them"),
-        ({"fields": "[[0, 95]]"}, "key 'phases.0.visits.fields"),
-        ({"fields": 0}, "key 'phases.0.visits.fields"),
+        ({"fields": "[[0, 95]]"}, "key 'phases.0.visits.fields.0.1': Input should be less than or equal to 90"),
+        ({"fields": "[[360, 5]]"}, "key 'phases.0.visits.fields.0.0': Input should be less than 360"),
+        ({"fields": "[]"}, "it is empty; name at least one"),
+        ({"fields": 0}, "key 'phases.0.visits.fields.number': Input should be greater than or equal to 1"),
         ({"tiles": 65}, "key 'phases.0.visits.tiles'"),
         ({"per_visit": "{variable: 0}"}, "a visit finds nothing"),
         ({"per_visit": "{variable: 5, detected: 0}"}, "detected"),
