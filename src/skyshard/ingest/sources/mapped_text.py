@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
@@ -29,10 +28,6 @@ def dialect_of(text: TextFormat) -> Dialect:
     separator, quote, escape_mark = (mark.encode("latin1") for mark in (text.separator, text.quote, escape))
     null = text.null_text.encode(codec_of(text.charset))
     return Dialect(separator, quote, escape_mark, null, int(text.header), text.charset, text.null_word)
-
-
-_KIND = re.compile(r" of Parquet type \w+(?:\([^)]*\))?")
-"""What rules say of a value, which a text file does not have."""
 
 
 def header_names(path: Path, dialect: Dialect, wanted: Set[str]) -> list[str]:
@@ -111,8 +106,7 @@ class MappedTextReader:
             try:
                 made = make_columns(self.rules, inputs, taken.batch.num_rows, exact, conversions)
             except RowError as error:
-                error.what = _KIND.sub("", error.what)
-                raise error.in_file(piece.path, taken.number(error.row)) from None
+                raise error.in_file(piece.path, taken.number(error.row), has_types=False) from None
             typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
             at = slice(None) if taken.numbers is None else taken.numbers - read.first_row
             numbers = made.exact | {plain[source]: values[at] for source, values in read.exact.items()}

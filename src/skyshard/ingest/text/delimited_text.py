@@ -128,5 +128,5 @@ def _read_marked(
             if column.name in exact:
                 numbers[column.name] = to_doubles(texts)
         except RowError as error:
-            raise RowError(error.what, error.row, column.name, error.remedy) from None
+            raise error.of_column(column.name) from None
     return columns or {"\0": pa.nulls(len(starts))}, numbers

@@ -166,6 +166,5 @@ def _first_unfit(values: pa.Array, target: pa.DataType) -> int:
 
 def _unfit(values: pa.Array, row: int, column: Column) -> RowError:
     shown = values[row].as_py() if len(values) else values.type
-    return RowError(
-        f"{shown} of Parquet type {values.type} does not fit {column.type.text}", row, column.name, "use a wider type"
-    )
+    what = f"does not fit {column.type.text}"
+    return RowError.of_type(shown, values.type, what, row, column.name, "use a wider type")

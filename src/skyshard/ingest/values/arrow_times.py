@@ -105,4 +105,4 @@ def _refuse(values: pa.Array, bad: Flags, column: Column, what: str) -> None:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         number = values.slice(row, 1).cast(pa.int32() if values.type.bit_width == 32 else pa.int64())[0].as_py()
-        raise RowError(f"{number} of Parquet type {values.type} {what}", row, column.name, "fix the value")
+        raise RowError.of_type(number, values.type, what, row, column.name, "fix the value")

@@ -54,10 +54,7 @@ def from_arrow(values: pa.Array, column: Column, conversions: Counter[str]) -> p
     else:
         convert = _TAKEN.get((_given_kind(values.type), column_kind(column.type)))
         if convert is None:
-            raise RowError(
-                f"{_shown(values)}Parquet type {values.type} does not fit {column.type.text}", 0, column.name,
-                "declare the column otherwise, or write another type",
-            )  # fmt: skip
+            raise _untakeable(values, column)
         taken = convert(values, column, conversions)
     check_sign(taken, column)
     check_not_null(taken, column)
@@ -83,7 +80,16 @@ def _shown(values: pa.Array) -> str:
         first = values.drop_null().slice(0, 1).cast(pa.string()).to_pylist()
     except (pa.ArrowException, UnicodeDecodeError):
         return ""
-    return f"{first[0][:40]} of " if first else ""
+    return str(first[0][:40]) if first else ""
+
+
+def _untakeable(values: pa.Array, column: Column) -> RowError:
+    """Of values of a type that has no way into the column's."""
+    shown, what = _shown(values), f"does not fit {column.type.text}"
+    remedy = "declare the column otherwise, or write another type"
+    if shown:
+        return RowError.of_type(shown, values.type, what, 0, column.name, remedy)
+    return RowError(f"Parquet type {values.type} {what}", 0, column.name, remedy)
 
 
 def _given_kind(kind: pa.DataType) -> str:
@@ -139,8 +145,8 @@ def _read(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Arr
     try:
         return to_column(values.cast(pa.large_binary()).cast(pa.binary()), column, conversions)
     except RowError as error:
-        what = f"{_text_at(values, error.row)} of Parquet type {values.type} does not fit {column.type.text}"
-        raise RowError(what, error.row, column.name, error.remedy) from None
+        value, what = _text_at(values, error.row), f"does not fit {column.type.text}"
+        raise RowError.of_type(value, values.type, what, error.row, column.name, error.remedy) from None
 
 
 def _text_at(values: pa.Array, row: int) -> str:

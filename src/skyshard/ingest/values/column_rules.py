@@ -115,7 +115,7 @@ def make_columns(
         try:
             made.columns.append(from_arrow(values, rule.column, conversions))
         except RowError as error:
-            raise RowError(error.what, error.row, rule.column.name, error.remedy) from None
+            raise error.of_column(rule.column.name) from None
         if rule.column.name in exact:
             made.exact[rule.column.name] = _doubles(values, rule.column)
         if made.columns[-1].null_count > values.null_count and pa.types.is_floating(values.type):

@@ -42,13 +42,29 @@ _EXACT = Context(prec=2000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 class RowError(Exception):
     """A value or row that cannot be taken; becomes a ``UserError`` where the file is known."""
 
-    def __init__(self, what: str, row: int, column: str, remedy: str) -> None:
+    def __init__(self, what: str, row: int, column: str, remedy: str, *, untyped: str = "") -> None:
+        """``untyped``: what is wrong without the type that a value has in a Parquet file, where ``what`` says it."""
         self.what, self.row, self.column, self.remedy = what, row, column, remedy
+        self.untyped = untyped or what
         super().__init__(what)
 
-    def in_file(self, path: str, row: int) -> UserError:
-        """The error of a column with its file and row, for callers that know where the batch comes from."""
-        return UserError(f"'{path}', row {row}, column '{self.column}': {self.what}", remedy=self.remedy)
+    @classmethod
+    def of_type(cls, value: object, kind: object, what: str, row: int, column: str, remedy: str) -> RowError:
+        """What is wrong with a value that has a type of its own."""
+        return cls(f"{value} of Parquet type {kind} {what}", row, column, remedy, untyped=f"{value} {what}")
+
+    def of_column(self, column: str) -> RowError:
+        """The same of another column: the one that is made of it."""
+        return RowError(self.what, self.row, column, self.remedy, untyped=self.untyped)
+
+    def in_file(self, path: str, row: int, *, has_types: bool = True) -> UserError:
+        """The error of a column with its file and row, for callers that know where the batch comes from.
+
+        Args:
+            has_types: whether values have types there; those of a text file have none.
+        """
+        what = self.what if has_types else self.untyped
+        return UserError(f"'{path}', row {row}, column '{self.column}': {what}", remedy=self.remedy)
 
 
 def to_column(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
