@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -120,16 +121,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Of several processes none should begin a long file when the others have ended.
     """
-    places = {stem: place for place, stem in enumerate(LONG_FILES)}
-    items.sort(key=lambda item: ("integration" in item.path.parts, places.get(item.path.stem, len(places))))
+    items.sort(key=lambda item: _place(item.path))
     for item in items:
         limit = item.get_closest_marker("timeout")
-        if "integration" in item.path.parts:
+        if _place(item.path)[0]:
             item.add_marker(pytest.mark.integration)
         elif limit is not None:
             item.stash[UNIT_LIMIT] = limit.args[0]
         if limit is None or (item.stash.get(UNIT_LIMIT, HANGS_AFTER_S) < HANGS_AFTER_S):
             item.add_marker(pytest.mark.timeout(HANGS_AFTER_S), append=False)
+
+
+@cache
+def _place(file: Path) -> tuple[bool, int]:
+    """Whether a file has integration tests, and where it is among the long ones; asked for thousands of tests."""
+    is_long = file.stem in LONG_FILES
+    return "integration" in file.parts, LONG_FILES.index(file.stem) if is_long else len(LONG_FILES)
 
 
 def slowness() -> float:

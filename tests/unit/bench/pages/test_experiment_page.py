@@ -24,16 +24,21 @@ pytestmark = pytest.mark.timeout(60)  # figures take seconds
 FILE = "factors: {engine: [MyISAM, Aria], nodes: [1, 2]}\ntrials: 3\n"
 
 
-@pytest.fixture
-def result(tmp_path: Path) -> ExperimentResult:
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> ExperimentResult:
     random = np.random.default_rng(1)
     classes = {"LV": lambda levels: 2.0 * (levels["engine"] == "Aria"), "<b>odd": lambda _: 0.0}
-    return analyse(made_trials(written(tmp_path, FILE), classes, noise=lambda: float(random.normal(0, 0.02))))
+    file = written(tmp_path_factory.mktemp("experiment"), FILE)
+    return analyse(made_trials(file, classes, noise=lambda: float(random.normal(0, 0.02))))
 
 
-def test_the_page_the_text_and_the_numbers_agree(result: ExperimentResult, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def page(result: ExperimentResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_experiment(result, tmp_path_factory.mktemp("page") / "out")
+
+
+def test_the_page_the_text_and_the_numbers_agree(result: ExperimentResult, page: Path) -> None:
     """The JSON is read back as it was; the paragraph stands on the page and in the text."""
-    page = write_experiment(result, tmp_path / "out")
     assert read_written(ExperimentResult, page.with_suffix(".json"), "run it again") == result
     text = page.read_text()
     assert "MyISAM is fastest for LV (alone)" in text
@@ -48,10 +53,9 @@ def test_the_page_the_text_and_the_numbers_agree(result: ExperimentResult, tmp_p
     assert json.loads(page.with_suffix(".json").read_text())["version"] == 1
 
 
-def test_no_label_of_a_figure_leaves_its_picture(result: ExperimentResult, tmp_path: Path) -> None:
+def test_no_label_of_a_figure_leaves_its_picture(page: Path) -> None:
     """Texts that end at a place begin inside, as far as their length in letters tells."""
-    page = write_experiment(result, tmp_path / "out").read_text()
-    for picture in re.findall(r'<svg role="img".*?</svg>', page, re.DOTALL):
+    for picture in re.findall(r'<svg role="img".*?</svg>', page.read_text(), re.DOTALL):
         for place, words in re.findall(r"text-anchor: end[^>]*?translate\(([\d.]+) [^>]*?>([^<]+)</text>", picture):
             assert float(place) - 4.4 * len(words) > -6, words
 
@@ -82,7 +86,7 @@ def test_cells_beside_few_classes_are_named_whole(tmp_path: Path) -> None:
     assert {f"{one.number}: {one.label}" for one in found.cells} <= {one.text for one in svg_texts(drawn.wide)}
 
 
-def test_what_classes_cost_servers_is_a_table(result: ExperimentResult, tmp_path: Path) -> None:
+def test_what_classes_cost_servers_is_a_table(result: ExperimentResult, page: Path, tmp_path: Path) -> None:
     """With the cell's label; an experiment without such numbers has no table."""
     one = CellServer(
         cell=result.cells[0].number, phase="alone", class_name="LV", node="node1", attribution=Attribution.ALONE,
@@ -93,9 +97,9 @@ def test_what_classes_cost_servers_is_a_table(result: ExperimentResult, tmp_path
     assert row == [
         result.cells[0].label, "LV (alone)", "node1", "2 ms", "0 B", "–", "3", "12,345", "0", "keys 0.5",
     ]  # fmt: skip
-    page = write_experiment(result.model_copy(update={"servers": [one]}), tmp_path / "with").read_text()
-    assert "12,345" in page
-    assert "Where the time goes" not in write_experiment(result, tmp_path / "without").read_text()
+    with_servers = write_experiment(result.model_copy(update={"servers": [one]}), tmp_path / "with").read_text()
+    assert "12,345" in with_servers
+    assert "Where the time goes" not in page.read_text()
 
 
 def test_named_cells_say_what_they_are(tmp_path: Path) -> None:

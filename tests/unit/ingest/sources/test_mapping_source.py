@@ -1016,7 +1016,7 @@ def test_a_wrong_condition_is_refused(tmp_path: Path, where: str, message: str) 
 @pytest.mark.parametrize("wrong", ["x1", "x of Parquet type int8", "1 of Parquet type decimal128(3, 2)"])
 def test_a_wrong_value_of_a_text_that_several_rules_take_has_no_type(tmp_path: Path, wrong: str) -> None:
     """Text files have no Parquet types; a value that has these words itself keeps them."""
-    (tmp_path / "a.csv").write_text(f'id;ra;dec;f\n1;2;3;4\n2;3;4;{wrong}\n')
+    (tmp_path / "a.csv").write_text(f"id;ra;dec;f\n1;2;3;4\n2;3;4;{wrong}\n")
     table = {
         "files": ["a.csv"], "format": "text", "text": {"separator": ";"}, "role": "director", "key": "id",
         "position": ["ra", "dec"], "columns": {"g": {"from": "f"}},
