@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import multiprocessing.util
 import os
 import shutil
 import signal
@@ -162,7 +163,9 @@ def short_folder() -> Iterator[Path]:
     """A folder with a short path, removed at the end, also when the tests are killed."""
     folder = Path(tempfile.mkdtemp(prefix="skyshard-test-", dir=FILES))
     script = Path(__file__).parent / "support" / "cluster_guard.py"
-    guard = subprocess.Popen([sys.executable, script, folder], stdin=subprocess.PIPE, start_new_session=True)
+    guard = subprocess.Popen([sys.executable, script, folder], stdin=subprocess.PIPE, start_new_session=True, text=True)
+    assert guard.stdin is not None
+    print(multiprocessing.util.get_temp_dir(), file=guard.stdin, flush=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
     guard.communicate()
