@@ -24,6 +24,8 @@ pc = lazy_module("pyarrow.compute")
 Limits = tuple[float | None, float | None]
 """Least and greatest value that matter, both inclusive; None is unbounded."""
 _EXACT = 1 << 53
+_KINDS: tuple[Any, ...] = (np.float64, np.float64, np.int64, np.int64, np.uint64)
+"""Of the figures, in their order."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,15 +46,15 @@ class BlockFigures:
     @staticmethod
     def of(batches: Iterable[pa.RecordBatch], columns: int) -> BlockFigures:
         """The figures of batches that have so many columns, one batch after the other."""
-        count, found = 0, []
+        taken = FiguresTaken(columns)
         for batch in batches:
-            found += [_figures(column) for column in batch.columns]
-            count += 1
-        kinds = (np.float64, np.float64, np.int64, np.int64, np.uint64)
-        values = zip(*found, strict=True) if found else ((),) * len(kinds)
-        shape = (count, columns)
-        made: list[Any] = [np.array(one, kind).reshape(shape) for one, kind in zip(values, kinds, strict=True)]
-        return BlockFigures(*made)
+            taken.add(batch)
+        return taken.figures()
+
+    @staticmethod
+    def blank(batches: int, columns: int) -> BlockFigures:
+        """Zeros, which take as many bytes when they are written as the figures of so many blocks."""
+        return BlockFigures(*(np.zeros((batches, columns), kind) for kind in _KINDS))
 
     def may_hold(self, column: int, limits: Limits) -> Flags:
         """By batch: whether some value of a column may be within limits, or is NaN; else no row matters."""
@@ -88,6 +90,25 @@ class BlockFigures:
         if table.schema.names != names or shape[0] < 0 or shape[0] * shape[1] != table.num_rows:
             raise ValueError("figures of blocks do not fit together")
         return BlockFigures(*(table.column(name).to_numpy().reshape(shape) for name in names))
+
+
+class FiguresTaken:
+    """The figures of batches of so many columns that were looked at so far."""
+
+    def __init__(self, columns: int) -> None:
+        self._columns = columns
+        self._count = 0
+        self._found: list[tuple[float, float, int, int, int]] = []
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self._found += [_figures(column) for column in batch.columns]
+        self._count += 1
+
+    def figures(self) -> BlockFigures:
+        values = zip(*self._found, strict=True) if self._found else ((),) * len(_KINDS)
+        shape = (self._count, self._columns)
+        made: list[Any] = [np.array(one, kind).reshape(shape) for one, kind in zip(values, _KINDS, strict=True)]
+        return BlockFigures(*made)
 
 
 def block_checksum(array: pa.Array) -> int:

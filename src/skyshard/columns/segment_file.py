@@ -9,6 +9,7 @@ import mmap
 import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
@@ -16,8 +17,9 @@ from threading import Lock
 import numpy as np
 import pyarrow as pa
 
-from skyshard.columns.block_figures import BlockFigures, at_its_beginning, block_checksum
-from skyshard.columns.segment_index import SegmentIndex, UnreadableSegment, schema_of
+from skyshard.basics.errors import Bug
+from skyshard.columns.block_figures import BlockFigures, FiguresTaken, at_its_beginning, block_checksum
+from skyshard.columns.segment_index import BLOCKS_KEY, SegmentIndex, UnreadableSegment, schema_of
 from skyshard.host.atomic_files import new_file
 from skyshard.host.disk_space import require_room, writing
 from skyshard.host.mapped_pages import fetch_pages, require_pages
@@ -46,19 +48,70 @@ def write_segment(
         ClusterError: the disk is full, or cannot be written.
     """
     made, size = _with_figures(index, batches)
-    schema = schema_of(made.columns, made.metadata())
+    with _new_segment(path, size, is_settled=is_settled) as draft:
+        _write_batches(draft, made, _filled(batches))
+    return made
+
+
+def write_segment_once(
+    path: Path, index: SegmentIndex, batches: Iterable[pa.RecordBatch], size: int, *, is_settled: bool = True
+) -> SegmentIndex:
+    """The same of batches that are gone through once: ``index`` says how many rows each has, their bytes are about
+    ``size``. Their figures, for which there is room before the first of them, are put in at the end.
+
+    Raises:
+        ClusterError: the disk is full, or cannot be written.
+    """
+    taken = FiguresTaken(len(index.columns))
+    blank = replace(index, figures=BlockFigures.blank(len(index.batch_rows), len(index.columns)))
+
+    def looked_at() -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if not batch.num_rows:
+                continue
+            whole = _at_beginnings(batch)
+            del batch
+            taken.add(whole)
+            yield whole
+            del whole  # the next one may have its memory
+
+    with _new_segment(path, size, is_settled=is_settled) as draft:
+        _write_batches(draft, blank, looked_at())
+        made = replace(index, figures=taken.figures())
+        _put_in(draft, blank.metadata()[BLOCKS_KEY], made.metadata()[BLOCKS_KEY])
+    return made
+
+
+@contextmanager
+def _new_segment(path: Path, size: int, *, is_settled: bool) -> Iterator[Path]:
+    """The draft of a segment of about so many bytes, which gets its name when the block ends."""
     with writing(path):
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         require_room(path.parent, size)
         with new_file(path) as draft:
-            with pa.OSFile(str(draft), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-                for batch in _filled(batches):
-                    writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            yield draft
             if is_settled:
                 _sync(draft)
         if is_settled:
             _sync(path.parent)
-    return made
+
+
+def _write_batches(draft: Path, index: SegmentIndex, batches: Iterable[pa.RecordBatch]) -> None:
+    schema = schema_of(index.columns, index.metadata())
+    with pa.OSFile(str(draft), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for batch in batches:
+            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            del batch
+
+
+def _put_in(draft: Path, blank: bytes, made: bytes) -> None:
+    """Put the figures in the place of blank ones: the schema, of which they are part, is at both ends of a file."""
+    with draft.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+        first, last = mapped.find(blank), mapped.rfind(blank)
+        if len(blank) != len(made) or not 0 <= first < last:
+            raise Bug(f"'{draft}' has no room for the figures of its blocks")
+        for place in (first, last):
+            mapped[place : place + len(made)] = made
 
 
 def _with_figures(index: SegmentIndex, batches: Iterable[pa.RecordBatch]) -> tuple[SegmentIndex, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.support.values_of_types import CASES
 
 from skyshard.catalog.schema import Column
 from skyshard.columns.block_figures import BlockFigures
-from skyshard.columns.segment_file import OpenSegments, Segment, write_segment
+from skyshard.columns.segment_file import OpenSegments, Segment, write_segment, write_segment_once
 from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.columns.segment_index import Piece, SegmentIndex, UnreadableSegment
 from skyshard.rowimage.digest import digest
@@ -43,6 +44,24 @@ def test_every_value_of_every_type_comes_back(tmp_path: Path) -> None:
     assert found.index.columns == columns
     assert pa.Table.from_batches(found.batches).to_pydict() == pa.Table.from_batches([batch]).to_pydict()
     assert list(found.faults()) == []
+
+
+@pytest.mark.parametrize("parts", [[(7, 0, 6), (8, 0, 5), (9, 0, 0)], [(7, 0, 1)], []])
+def test_batches_that_are_gone_through_once_make_the_same_file(
+    tmp_path: Path, parts: list[tuple[int, int, int]]
+) -> None:
+    """Byte by byte that of batches that are gone through twice, also of none."""
+    whole = pa.Table.from_batches([rows_of(*part) for part in parts], rows_of(7, 0, 1).schema).combine_chunks()
+    batches = whole.to_batches(max_chunksize=4) if parts else []
+    pieces = tuple(Piece(chunk, part, 0, rows, "1:2") for chunk, part, rows in parts)
+    index = SegmentIndex("Object", False, TABLE.columns, {}, pieces, (), _nothing())
+    twice, once = tmp_path / "twice.arrow", tmp_path / "once.arrow"
+    made = write_segment(twice, index, batches)
+    told = replace(index, batch_rows=tuple(batch.num_rows for batch in batches))
+    found = write_segment_once(once, told, iter(batches), whole.nbytes)
+    assert once.read_bytes() == twice.read_bytes()
+    assert (found.batch_rows, found.figures.written()) == (made.batch_rows, made.figures.written())
+    assert list(Segment.open(once).index.figures.checksum.ravel()) == list(made.figures.checksum.ravel())
 
 
 def test_odd_numbers_keep_their_bits(tmp_path: Path) -> None:

@@ -8,25 +8,26 @@ records; those with BLOBs through the server.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import compress, islice
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from skyshard.basics.array_types import RowIndexes
-from skyshard.basics.errors import ClusterError, UserError
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.catalog.schema import SUB_CHUNK_COLUMN, Column, Table
 from skyshard.columns.block_figures import BlockFigures
 from skyshard.columns.imaged_columns import imaged_columns
-from skyshard.columns.segment_file import BATCH_ROWS, write_segment
+from skyshard.columns.segment_file import BATCH_ROWS, write_segment, write_segment_once
 from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.columns.segment_index import Piece, SegmentIndex
 from skyshard.db.connection import Connection, quote_name
 from skyshard.db.server_errors import is_passing
-from skyshard.node.columns.column_orders import SEGMENT_BYTES
 from skyshard.node.messages import ColumnsOrder, ImagedTable, MadeColumns
-from skyshard.node.read.record_groups import GROUP_BYTES, RecordGroup, mapped_records, record_groups
+from skyshard.node.read.record_groups import mapped_records, read_files, record_groups
 from skyshard.node.read.spelled_rows import spelled_batches
 from skyshard.node.server.scratch_tables import scratch_table
 from skyshard.node.server.server_files import ServerFiles
@@ -65,20 +66,110 @@ def build_segment(connection: Connection, data: ServerFiles, folder: SegmentFold
     Raises:
         ClusterError: the server does not answer, or the disk is full.
     """
+    order = replace(order, tables=tuple(sorted(order.tables, key=lambda one: (one.chunk, one.part))))
     columns, left_out = imaged_columns(order.table, order.columns)
-    tables = sorted(order.tables, key=lambda one: (one.chunk, one.part))
-    rows = _read(connection, data, replace(order, tables=tuple(tables)), columns)
-    firsts = np.cumsum([0, *(one.rows for one in rows.tables)]).tolist()
-    pieces = tuple(
-        Piece(one.chunk, one.part, first, one.rows, one.digest) for one, first in zip(rows.tables, firsts, strict=False)
-    )
-    if not pieces:
-        return MadeColumns("", 0, 0, rows.faults)
     nothing = BlockFigures.of((), len(columns))
-    index = SegmentIndex(order.base, order.is_overlap, columns, left_out, pieces, (), nothing)
+    index = SegmentIndex(order.base, order.is_overlap, columns, left_out, (), (), nothing)
     path = folder.new_path(order.base, is_overlap=order.is_overlap)
+    if order.is_known and order.tables and (records := _known_records(connection, data, order, columns)):
+        index = replace(index, pieces=_pieces(order.tables), batch_rows=records.batch_rows)
+        with suppress(OtherRows):
+            made = write_segment_once(path, index, records, records.size, is_settled=order.is_settled)
+            return MadeColumns(str(path), made.rows, path.stat().st_size, {})
+    rows = _read(connection, data, order, columns)
+    if not rows.tables:
+        return MadeColumns("", 0, 0, rows.faults)
+    index = replace(index, pieces=_pieces(rows.tables), batch_rows=())
     made = write_segment(path, index, _batches(rows, order.table, columns), is_settled=order.is_settled)
     return MadeColumns(str(path), made.rows, path.stat().st_size, rows.faults)
+
+
+def _pieces(tables: Sequence[ImagedTable]) -> tuple[Piece, ...]:
+    firsts = np.cumsum([0, *(one.rows for one in tables)]).tolist()
+    return tuple(
+        Piece(one.chunk, one.part, first, one.rows, one.digest) for one, first in zip(tables, firsts, strict=False)
+    )
+
+
+class OtherRows(Exception):
+    """A table has not the rows that the registry says, or deleted ones among them."""
+
+
+def _known_records(
+    connection: Connection, data: ServerFiles, order: ColumnsOrder, columns: Sequence[Column]
+) -> KnownRecords | None:
+    """The rows of an order whose tables are as they were registered, by the sizes of their data files; else None."""
+    if order.table.has_blob or not RecordLayout.is_packable(order.table):
+        return None
+    layout, files = RecordLayout.of(order.table), [data.data_file(order.database, one.name) for one in order.tables]
+    try:
+        connection.execute("FLUSH TABLES " + ", ".join(quote_name(one.name) for one in order.tables))
+        sizes = [file.stat().st_size for file in files]
+    except (OSError, ClusterError, UserError) as error:
+        if isinstance(error, SkyshardError) and is_passing(error):
+            raise
+        return None
+    if sizes != [one.rows * layout.length for one in order.tables]:
+        return None
+    return KnownRecords(files, [one.rows for one in order.tables], layout, tuple(column.name for column in columns))
+
+
+class KnownRecords:
+    """The rows of data files as batches, read a batch at a time into memory that serves again for the next one: memory
+    that a process has not had yet takes longer to get than to fill.
+
+    Going through them raises OtherRows.
+    """
+
+    def __init__(self, files: Sequence[Path], counts: Sequence[int], layout: RecordLayout, names: tuple[str, ...]):
+        self._files, self._counts, self._layout, self._names = files, counts, layout, names
+        wanted = frozenset(names)
+        width = layout.null_bytes + sum(slot.width for slot in layout.slots if slot.name in wanted)
+        self.size = sum(counts) * width
+        """Bytes of the batches, about."""
+        self._groups = list(_groups(counts))
+
+    @property
+    def batch_rows(self) -> tuple[int, ...]:
+        """Of each batch."""
+        return tuple(
+            min(BATCH_ROWS, rows - start)
+            for group in self._groups
+            for rows in (sum(self._counts[group]),)
+            for start in range(0, rows, BATCH_ROWS)
+        )
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        length = self._layout.length
+        most = max((rows for group in self._groups if (rows := sum(self._counts[group])) <= BATCH_ROWS), default=0)
+        room = np.empty(most * length, np.uint8)
+        for group in self._groups:
+            files, counts = self._files[group], self._counts[group]
+            if sum(counts) > most:
+                records = mapped_records(next(compress(files, counts)), self._layout)
+            else:
+                together = room[: sum(counts) * length]
+                read_files(files, together)
+                records = together.view(self._layout.dtype)
+            if len(records) != sum(counts) or len(live_records(records, self._layout)) != len(records):
+                raise OtherRows
+            yield from _Unpacked([records], counts, self._layout, self._names)
+
+
+def _groups(counts: Sequence[int]) -> Iterator[slice]:
+    """Tables in order whose rows together are a batch, or one that is longer; those without rows go with others.
+
+    >>> [(one.start, one.stop) for one in _groups([30_000, 30_000, 9_000, 100_000])]
+    [(0, 2), (2, 3), (3, 4)]
+    """
+    first, rows = 0, 0
+    for place, count in enumerate(counts):
+        if rows and rows + count > BATCH_ROWS:
+            yield slice(first, place)
+            first, rows = place, 0
+        rows += count
+    if rows:
+        yield slice(first, len(counts))
 
 
 def _read(connection: Connection, data: ServerFiles, order: ColumnsOrder, columns: Sequence[Column]) -> _Rows:
@@ -129,21 +220,11 @@ def _from_files(connection: Connection, data: ServerFiles, order: ColumnsOrder, 
 def _take_files(data: ServerFiles, order: ColumnsOrder, rows: _Rows) -> None:
     layout, waiting = RecordLayout.of(order.table), iter(order.tables)
     files = [data.data_file(order.database, one.name) for one in order.tables]
-    for group in record_groups(files, layout, SEGMENT_BYTES if order.is_known else GROUP_BYTES):
+    for group in record_groups(files, layout):
         tables = tuple(islice(waiting, len(group.counts)))
-        if order.is_known and _is_as_ordered(group, tables):
-            rows.tables += tables
-            rows.records.append(group.records)
-            continue
         for one, records, found in zip(tables, group.each, group.digests(len(layout.slots)), strict=True):
             if rows.is_right(one, found):
                 rows.records.append(live_records(records, layout))
-
-
-def _is_as_ordered(group: RecordGroup, tables: Sequence[ImagedTable]) -> bool:
-    """Whether no row is deleted, and each table has as many as the registry says."""
-    counts = [one.rows for one in tables]
-    return counts == list(group.counts) and len(live_records(group.records, group.layout)) == sum(counts)
 
 
 def _copied(connection: Connection, data: ServerFiles, order: ColumnsOrder, one: ImagedTable, rows: _Rows) -> None:
@@ -208,8 +289,11 @@ class _Unpacked:
             stop = start + BATCH_ROWS
             order = None if self._order is None else self._order[start:stop]
             some = records[start:stop] if order is None else records
-            arrays = unpack_columns(some.view(self._layout.dtype), self._layout, self._slots, order)
-            yield pa.RecordBatch.from_arrays(arrays, names=[slot.name for slot in self._slots])
+            yield self._batch(some.view(self._layout.dtype), order)
+
+    def _batch(self, records: Records, order: RowIndexes | None) -> pa.RecordBatch:
+        arrays = unpack_columns(records, self._layout, self._slots, order)
+        return pa.RecordBatch.from_arrays(arrays, names=[slot.name for slot in self._slots])
 
 
 def _by_sub_chunk(records: Sequence[Records], counts: Sequence[int], layout: RecordLayout) -> RowIndexes | None:

@@ -63,7 +63,9 @@ def record_groups(files: Sequence[Path], layout: RecordLayout, group_bytes: int 
         if len(group) == 1 and size > group_bytes:
             yield RecordGroup(layout, counts, mapped_records(group[0], layout))
         else:
-            yield RecordGroup(layout, counts, _read(group, size).view(layout.dtype))
+            together = np.empty(size, np.uint8)
+            read_files(group, together)
+            yield RecordGroup(layout, counts, together.view(layout.dtype))
 
 
 def mapped_records(file: Path, layout: RecordLayout) -> Records:
@@ -75,15 +77,19 @@ def _size(file: Path) -> int:
     return file.stat().st_size
 
 
-def _read(files: Sequence[Path], size: int) -> NDArray[np.uint8]:
-    """The bytes of all files, one after the other."""
-    together = np.empty(size, np.uint8)
+def read_files(files: Sequence[Path], together: NDArray[np.uint8]) -> None:
+    """Read the bytes of all files, one after the other, into an array that has room for just these.
+
+    Raises:
+        ClusterError: they have become shorter.
+    """
     room = together.data
     for file in files:
         with file.open("rb", buffering=0) as source:
             while count := source.readinto(room):
                 room = room[count:]
-    return together
+    if len(room):
+        raise ClusterError(f"'{files[-1]}', or one read with it, was cut meanwhile", remedy="run the ingest again")
 
 
 def _records(file: Path, layout: RecordLayout) -> int:
