@@ -29,7 +29,8 @@ row_ns_longest_vs_first
                   last step against the first one
 scan_10000_vs_100_chunks
                   seconds of a scan of the same rows in some ten thousand chunks against a hundred
-two_nodes_speed   seconds of a scan on one node with one scan thread, against two such nodes
+two_nodes_speed   seconds of a scan on one node with one scan thread, against two such nodes; and two_threads_speed,
+                  what two threads of the engine gain on this machine without anything around it
 shared_cold_bytes bytes read by ten cold scans at once of ten columns, against the bytes of these columns, once each
 memory_added_mib  memory of the process that computes, beyond mapped files, added by a dozen scans at once
 

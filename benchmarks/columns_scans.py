@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 from columns_sky import FIRST_KEY, Sky
 
 SCAN = "SELECT COUNT(*), AVG(d1) FROM {Object} WHERE d0 > 0.5 AND f0 < 0.3"
+SCANNED = ("d0", "d1", "f0")
+"""The columns of this scan."""
 JOIN = (
     "SELECT n, COUNT(*), AVG(flux) FROM {Object} o JOIN {Forced} s ON o.objectId = s.objectId "
     "WHERE d0 > 0 AND flux > 0 GROUP BY n"

@@ -9,9 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
+import duckdb
 import psutil
-from columns_scans import SCAN, processor_s
-from columns_sky import Sky, open_sky
+import pyarrow as pa
+from columns_scans import SCAN, SCANNED, processor_s
+from columns_sky import Sky, best_s, open_sky
 
 from skyshard.basics.scan_way import ScanWay
 from skyshard.columns.node_columns import read_images
@@ -89,12 +91,35 @@ def compare_chunks(sky: Sky, rows: int, turns: int) -> Mapping[str, float]:
 
 
 def compare_nodes(sky: Sky, rows: int, turns: int) -> Mapping[str, float]:
-    """Two nodes, one scan thread each, against one node with one."""
-    two = scan_s(sky, sky.database(rows), "columns", turns)
+    """Two nodes, one scan thread each, against one node with one; and what two threads gain on this machine."""
+    database = sky.database(rows)
+    two = scan_s(sky, database, "columns", turns)
     with open_sky(sky.folder / "one", nodes=1, scan_threads=1) as alone:
         alone.share(sky)
         one = scan_s(alone, alone.database(rows), "columns", turns)
-    return {"two_nodes_speed": one / two, "one_node_ms": 1e3 * one, "two_nodes_ms": 1e3 * two}
+    found = {"two_nodes_speed": one / two, "one_node_ms": 1e3 * one, "two_nodes_ms": 1e3 * two}
+    return found | {"two_threads_speed": _two_threads_speed(sky, database, turns)}
+
+
+def _two_threads_speed(sky: Sky, database: str, turns: int) -> float:
+    """What two threads gain by themselves: the engine over both halves of the columns, one after the other, against
+    both at once. Processors that share what they compute with give less than 2, and two nodes not more than that."""
+    images, names = sky.images(database, list(SCANNED)), list(SCANNED)
+    middle = len(images) // 2
+    halves = [pa.Table.from_batches(read_images(some, names)) for some in (images[:middle], images[middle:])]
+    engines = [duckdb.connect(":memory:", config={"threads": 1}) for _ in halves]
+    for engine, half in zip(engines, halves, strict=True):
+        engine.register("Object", half)
+
+    def ask(engine: duckdb.DuckDBPyConnection) -> object:
+        return engine.execute(SCAN.format(Object="Object")).fetchall()
+
+    with ThreadPoolExecutor(len(engines)) as threads:
+        alone = best_s(lambda: [ask(engine) for engine in engines], turns + 1)
+        at_once = best_s(lambda: list(threads.map(ask, engines)), turns + 1)
+    for engine in engines:
+        engine.close()
+    return alone / at_once
 
 
 def compare_at_once(sky: Sky, rows: int, read_bytes: Callable[[], int]) -> Mapping[str, float]:
