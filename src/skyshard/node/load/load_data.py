@@ -102,9 +102,10 @@ def room_for(order: BuildOrder, build: TableBuild, text_bytes: int) -> int:
 def portions(order: BuildOrder, build: TableBuild) -> Iterator[Iterator[pa.RecordBatch]]:
     """The rows of a build, as they are loaded.
 
-    MyISAM indexes the rows that an empty table takes when all are there, by sorting; where a table has a SPATIAL index
-    it cannot, and puts each row into each index once more, that one included. So the first row of such a table comes by
-    itself: to the others, which find the table filled, this does not happen.
+    MyISAM indexes the rows that an empty table takes when all are there, by sorting, but for SPATIAL indexes. Where a
+    table has one it cannot sort, and puts rows into all indexes one by one, into that one for the second time. So the
+    first row of such a table comes by itself: the others find it filled, and go into the SPATIAL index once, and in
+    sorted runs into those that are none.
     """
     batches = _batches(build)
     if order.engine == MYISAM.name and has_spatial_key(order.table):

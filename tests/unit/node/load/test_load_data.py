@@ -42,7 +42,7 @@ def test_room_is_asked_for_the_records_of_the_table_in_between(engine: str, kind
 def test_the_first_row_of_a_table_with_a_spatial_index_comes_by_itself(
     tmp_path: Path, engine: str, kind: str, together: list[list[int]]
 ) -> None:
-    """To the others MyISAM does not make all indexes twice. Each row comes once, in its order."""
+    """MyISAM does not index the others one by one then. Each row comes once, in its order."""
     batches = [pa.record_batch({"n": pa.array(some, pa.int64())}) for some in ([1, 2], [3, 4])]
     with pa.ipc.new_file(str(tmp_path / "bundle"), batches[0].schema) as writer:
         for batch in batches:
