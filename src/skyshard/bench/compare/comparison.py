@@ -87,9 +87,9 @@ class Comparison(Strict):
 
     @property
     def is_judged(self) -> bool:
-        """True where most classes could be called better, worse or the same."""
+        """True where there are classes, and most could be called better, worse or the same."""
         judged = sum(one.change is not LatencyChange.INCONCLUSIVE for one in self.classes)
-        return self.can_tell and 2 * judged >= len(self.classes)
+        return self.can_tell and bool(self.classes) and 2 * judged >= len(self.classes)
 
     @property
     def is_comparable(self) -> bool:

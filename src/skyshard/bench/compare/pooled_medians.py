@@ -55,8 +55,8 @@ def sentence(one: PooledMedians, margin: float) -> str:
 
 
 _OF_TEMPLATES = (
-    "they are of fast and slow templates in one pool, whose middle moves with how many of each were answered; the "
-    "ratio takes each query beside others of its own template."
+    "they are of fast and slow templates in one pool, whose middle lies between these and moves with a few queries "
+    "more of one; the ratio takes each query beside others of its own template."
 )
 _OF_TRIALS = (
     "they are of all trials in one pool, whose middle is that of the trials that lie around it; the ratio takes the "

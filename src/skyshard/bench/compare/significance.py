@@ -77,7 +77,7 @@ def at_equal_templates(
 
 
 def _usual(values: Sequence[LatencyValues]) -> float:
-    medians = np.maximum([float(np.median(one)) for one in values], 1e-9)
+    medians = np.maximum([_quantile(one, 0.5) for one in values], 1e-9)
     return float(np.exp(np.log(medians).mean()))
 
 

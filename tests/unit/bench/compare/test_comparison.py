@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from tests.support.bench_trials import made_manifest, made_trial, made_workload
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from skyshard.basics.errors import UserError
 from skyshard.bench.compare.class_change import LatencyChange
 from skyshard.bench.compare.comparability import Weight
 from skyshard.bench.compare.comparison import compare_trials
+from skyshard.bench.pages.comparison_page import status, verdict
 from skyshard.bench.record.latency_stats import summarise
 from skyshard.bench.record.samples import with_durations
 from skyshard.bench.record.trial_folder import Trial
@@ -126,3 +128,20 @@ def test_summaries_of_made_trials_are_those_of_their_samples() -> None:
     trial = made_trial(1)
     again = summarise(trial.manifest.workload, trial.samples)
     assert again == trial.summary
+
+
+def test_sides_of_which_every_query_failed_pass_nothing() -> None:
+    """There is no class to judge: that is no success, though nothing has become worse."""
+    sides = [[(name, failed(trial)) for name, trial in side(which, 4, seed)] for which, seed in (("n", 1), ("o", 9))]
+    found = compare_trials(*sides)
+    assert (found.classes, found.regressions, found.is_judged) == ([], [], False)
+    assert status(found) == "partial"
+    assert verdict(found).startswith("Inconclusive, no regression shown beyond 1.1 ×: no class to judge")
+
+
+def failed(trial: Trial) -> Trial:
+    """The same trial, all of whose queries failed."""
+    at = trial.samples.schema.get_field_index("error")
+    errors = pa.array(["Gone"] * trial.samples.num_rows, pa.string())
+    samples = trial.samples.set_column(at, trial.samples.schema.field(at), errors)
+    return replace(trial, samples=samples, summary=summarise(trial.manifest.workload, samples))
