@@ -106,12 +106,14 @@ def _write_batches(draft: Path, index: SegmentIndex, batches: Iterable[pa.Record
 
 def _put_in(draft: Path, blank: bytes, made: bytes) -> None:
     """Put the figures in the place of blank ones: the schema, of which they are part, is at both ends of a file."""
-    with draft.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
-        first, last = mapped.find(blank), mapped.rfind(blank)
+    with draft.open("r+b") as file:
+        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+            first, last = mapped.find(blank), mapped.rfind(blank)
         if len(blank) != len(made) or not 0 <= first < last:
             raise Bug(f"'{draft}' has no room for the figures of its blocks")
-        for place in (first, last):
-            mapped[place : place + len(made)] = made
+        for place in (first, last):  # not by the mapping: where the disk is full, that would end the process
+            file.seek(place)
+            file.write(made)
 
 
 def _with_figures(index: SegmentIndex, batches: Iterable[pa.RecordBatch]) -> tuple[SegmentIndex, int]:
