@@ -104,7 +104,8 @@ def _told(
     path: str, file: pq.ParquetFile, rows: int, groups: range, names: list[str]
 ) -> Iterator[tuple[pa.RecordBatch, Counter[str]]]:
     """Batches of the wanted columns in their own types, and what was dropped of them."""
-    old = [name for name in names if name in old_timestamps(file)]
+    known = old_timestamps(file)
+    old = [name for name in names if name in known]
     with ExitStack() as opened:
         exact = _batches(opened.enter_context(_opened(path, "ns")), rows, groups, old) if old else ()
         yield from told_batches(_batches(file, rows, groups, names), exact, intervals(file))
