@@ -45,6 +45,8 @@ _OF_TEXT = re.compile(
     r"\b(CHARSET|COLLATION)\s*\(\s*(?!(?:`?\w+`?\s*\.\s*)*(?:`\w+`|[A-Za-z_]\w*)\s*\))", re.IGNORECASE
 )
 """Of texts that a statement makes: their character set is the session's, which the czar's servers do not have."""
+FIRST_ROWS = 100
+"""Of an answer of many, which are sent before the others are written."""
 RowWriter = Callable[[pa.RecordBatch, Sequence[Definition], int, Encode], Iterator[Piece]]
 """Rows of the text protocol, or of the binary one."""
 
@@ -219,6 +221,10 @@ async def send_rows(
     if not stream.is_ready:
         await client.drain()
     async for batch in stream:
+        if not sent and batch.num_rows > FEW_ROWS:  # the first ones wait for no thread
+            first, batch, sent = batch.slice(0, FIRST_ROWS), batch.slice(FIRST_ROWS), FIRST_ROWS
+            await _put_batch(client, FIRST_ROWS, rows(first, head.definitions, client.sequence, encode))
+            await client.drain()
         sent += batch.num_rows
         await _put_batch(client, batch.num_rows, rows(batch, head.definitions, client.sequence, encode))
         if not stream.is_ready:

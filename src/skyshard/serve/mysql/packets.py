@@ -28,6 +28,7 @@ class Command(IntEnum):
     QUERY = 0x03
     FIELD_LIST = 0x04
     STATISTICS = 0x09
+    PROCESS_KILL = 0x0C
     PING = 0x0E
     STMT_PREPARE = 0x16
     STMT_EXECUTE = 0x17

@@ -41,9 +41,12 @@ from skyshard.serve.mysql.wire import TooLong, Wire
 from skyshard.serve.services import Services
 from skyshard.serve.submitted_runs import SubmittedRuns
 
+KILL_BYTES = 5
+"""Of the command that ends a session: its code, and the session's number."""
 _KEEPS_STATE = frozenset((Command.PING, Command.STATISTICS, Command.FIELD_LIST, Command.STMT_CLOSE, Command.STMT_FETCH))
 """Commands after which the session is as it was before."""
-_RELAYED = frozenset(Command) - {Command.QUIT, Command.QUERY, Command.SET_OPTION, Command.STMT_PREPARE}
+_OWN = {Command.QUIT, Command.QUERY, Command.SET_OPTION, Command.STMT_PREPARE, Command.PROCESS_KILL}
+_RELAYED = frozenset(Command) - _OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,9 @@ class Session:
             await self._of_prepared(number, payload)
         elif code == Command.FIELD_LIST:
             await self._fields(payload)
+        elif code == Command.PROCESS_KILL and len(payload) == KILL_BYTES:
+            self._last.begin(is_own=True)
+            await self._kill(AskedFor(Way.KILL, int.from_bytes(payload[1:], "little")))
         elif code in _RELAYED:
             if code == Command.RESET_CONNECTION:
                 self._prepared.forget_all()

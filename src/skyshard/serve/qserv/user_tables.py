@@ -25,6 +25,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.routing import Route
 
 from skyshard.basics.errors import UserError
+from skyshard.host.processes import is_left, own_name
 from skyshard.serve.access import Scope
 from skyshard.serve.http.form import open_form
 from skyshard.serve.lanes import Lanes
@@ -35,6 +36,8 @@ from skyshard.serve.user_limits import require_upload
 
 OWN = "user_"
 """How the names of databases begin that clients may make."""
+DRAFT = "skyshard-brought-"
+"""How folders for rows begin; the name of their process follows."""
 _NO_TEXT = "\n"
 """What no field is: without an escape only the word means NULL, and that where fields may be in quotes."""
 _MARKS = {"fields_terminated_by": "\\t", "fields_enclosed_by": "\\0", "fields_escaped_by": "\\\\"}
@@ -109,8 +112,11 @@ def own_database(name: str) -> str:
 
 @contextlib.contextmanager
 def _draft() -> Iterator[Path]:
-    """A file for rows, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="skyshard-brought-") as folder:
+    """A file for rows, gone afterwards; where the process is killed, once another one of this host makes one."""
+    for left in Path(tempfile.gettempdir()).glob(f"{DRAFT}*"):
+        if is_left(" ".join(left.name.removeprefix(DRAFT).split("-")[:3])):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{DRAFT}{own_name().replace(' ', '-')}-") as folder:
         yield Path(folder) / "rows.csv"
 
 

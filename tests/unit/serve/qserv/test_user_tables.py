@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
@@ -11,7 +13,9 @@ import pytest
 from starlette.testclient import TestClient
 from tests.support.played_services import PlayedQueries, PlayedUserTables, played_services
 
+from skyshard.host.processes import began, host_id
 from skyshard.serve.doors import Work, http_routes, safe_app
+from skyshard.serve.qserv.user_tables import DRAFT
 from skyshard.serve.serve_file import ServeFile
 from skyshard.serve.services import Services, TextMarks
 
@@ -49,6 +53,20 @@ def sent(client: httpx.Client, rows: bytes = b"1,a\n", **form: Any) -> dict[str,
     }
     found: dict[str, Any] = client.post("/ingest/csv?version=55", data=FORM | form, files=files).json()
     return found
+
+
+def test_rows_that_a_killed_process_left_are_removed(
+    client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not those of one that runs, or of another host."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone, runs = f"{host_id()} 1 {began(1) + 1}", f"{host_id()} 1 {began(1)}"
+    for name in (gone, runs, "elsewhere 1 1"):
+        (tmp_path / f"{DRAFT}{name.replace(' ', '-')}-abc").mkdir()
+        (tmp_path / f"{DRAFT}{name.replace(' ', '-')}-abc" / "rows.csv").write_text("1,a\n")
+    assert sent(client)["success"] == 1
+    left = sorted(f"{DRAFT}{name.replace(' ', '-')}-abc" for name in (runs, "elsewhere 1 1"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
 
 
 def test_a_form_becomes_a_regular_table(client: httpx.Client, tables: PlayedUserTables) -> None:
