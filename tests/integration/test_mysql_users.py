@@ -110,6 +110,28 @@ def test_wrong_tokens_slow_their_address_down(private_cluster: PrivateCluster) -
                 assert again.ask("SELECT 1").rows == [(b"1",)]
 
 
+def test_a_token_that_is_revoked_ends_its_sessions(private_cluster: PrivateCluster) -> None:
+    """Those that wait, and one in the middle of a statement, which is stopped; not those of others."""
+    keys, queries, found = Keys(ann=Scope.QUERY, bob=Scope.QUERY), Held(), list[WireAnswer]()
+    services = replace(played_services(queries, keys), empty_server=DoorServer(private_cluster.folder))
+    with contextlib.ExitStack() as stack:
+        door = stack.enter_context(open_door(services))
+        place = {"host": door.host, "port": door.port, "user": "any"}
+        ann, idle, bob = (
+            stack.enter_context(contextlib.closing(WireClient(password=name, **place)))
+            for name in ("ann", "ann", "bob")
+        )
+        stack.callback(queries.go.set)
+        asking = threading.Thread(target=lambda: found.append(ann.ask(HELD)))
+        asking.start()
+        assert queries.begun.wait(60)
+        keys.revoke("ann")
+        asking.join()
+        assert found[0].error[0] == 2013
+        assert idle.raw._sock.recv(1) == b""
+        assert bob.ask("SELECT 1").rows == [(b"1",)]
+
+
 def test_more_rows_than_allowed_are_an_error(private_cluster: PrivateCluster) -> None:
     """Not an answer that looks whole."""
     with opened(private_cluster, Held(), Quota(rows=3)) as door, client_of(door, "ann") as ann:

@@ -234,6 +234,12 @@ class Keys:
     def quota_of(self, name: str) -> Quota:
         return self.quotas.get(name, Quota())
 
+    def is_known(self, name: str) -> bool:
+        return name in self._tokens
+
+    def revoke(self, name: str) -> None:
+        del self._tokens[name]
+
 
 @dataclass
 class PlayedHealth:

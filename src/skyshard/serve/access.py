@@ -31,6 +31,9 @@ class Access(Protocol):
     def quota_of(self, name: str) -> Quota:
         """What somebody may have whose token is not here; of an unknown name that of everybody. May ask a server."""
 
+    def is_known(self, name: str) -> bool:
+        """Whether there is a token of somebody still. May ask a server."""
+
 
 class OpenAccess:
     """Everybody may do everything, as on a loopback address that was opened so; a quota holds for all together."""
@@ -43,3 +46,6 @@ class OpenAccess:
 
     def quota_of(self, name: str) -> Quota:
         return self._quota
+
+    def is_known(self, name: str) -> bool:
+        return True

@@ -4,7 +4,7 @@ them slow down tries at the others."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from skyshard.serve.access import Access, Identity, OpenAccess, Quota
 from skyshard.serve.back_off import BackOff
@@ -47,3 +47,9 @@ class Admission:
     async def quota_of(self, name: str) -> Quota:
         """What somebody may have whose token is not here."""
         return await self._lanes.call(self._access.quota_of, name)
+
+    async def revoked(self, names: Collection[str]) -> set[str]:
+        """Those of them who have no token any more."""
+        if self.is_open or not names:
+            return set()
+        return await self._lanes.call(lambda: {name for name in names if not self._access.is_known(name)})

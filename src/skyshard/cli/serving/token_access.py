@@ -33,6 +33,9 @@ class TokenAccess:
         own = next((row.quota for row in self._now() if row.name == name), NO_QUOTA)
         return own.over(self._default)
 
+    def is_known(self, name: str) -> bool:
+        return any(row.name == name for row in self._now())
+
     def _now(self) -> list[TokenRow]:
         with self._lock:
             if time.monotonic() - self._read_at > KEPT_S:

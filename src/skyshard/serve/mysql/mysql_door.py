@@ -179,6 +179,15 @@ class MysqlDoor:
         while True:
             await asyncio.sleep(RENEW_S)
             await self._renew_quietly()
+            await self._end_revoked()
+
+    async def _end_revoked(self) -> None:
+        """End the sessions of those whose token was revoked, and what they run."""
+        with contextlib.suppress(SkyshardError):  # the next look may find the registry
+            gone = await self._admission.revoked({session.who.name for session in self._sessions.open.values()})
+            for session in list(self._sessions.open.values()):
+                if session.who.name in gone:
+                    session.stop()
 
     async def _kill(self, who: Identity, thread: int, is_query: bool) -> bool:
         """End what another session of a user runs, or that session; False if there is none that they may end."""

@@ -29,6 +29,9 @@ class Key:
     def quota_of(self, name: str) -> Quota:
         return NO_QUOTA
 
+    def is_known(self, name: str) -> bool:
+        return name == "me"
+
 
 @pytest.fixture
 def overview() -> PlayedOverview:
