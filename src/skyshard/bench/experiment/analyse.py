@@ -83,7 +83,8 @@ def analyse(found: Collected) -> ExperimentResult:
         seed=found.file.seed, order=_blocks(found.order), trials_planned=len(found.order),
         trials_done=len(found.trials), elapsed_s=found.elapsed_s, cells=cells, classes=classes, effects=effects,
         servers=servers_of_cells((trial.cell, trial.servers) for trial in found.trials),
-        conclusion=conclusion(found.design.factors, cells, classes, effects), cautions=_cautions(found, effects),
+        conclusion=conclusion(found.design.factors, cells, classes, effects),
+        cautions=[*_cautions(found, effects), *_left_out(found.trials, fits)],
         visits=list(found.visits),
         exact_test=ExactTest(deals=len(deals.dealt), possible=deals.possible_text, smallest_p=deals.smallest_p),
     )  # fmt: skip
@@ -268,6 +269,22 @@ def _cautions(found: Collected, effects: Sequence[Effect]) -> list[str]:
     elif not found.visits and _have_other_rows(found):  # rows of visits leave servers by cells, and all are compared
         cautions.append("Cells gave different numbers of rows for the same statements.")
     return cautions
+
+
+def _left_out(trials: Sequence[TrialNumbers], fits: Mapping[PhaseClass, CellFit]) -> list[str]:
+    """Classes that were answered, and have no figures on the page."""
+    cells: dict[PhaseClass, set[int]] = {}
+    for trial in trials:
+        for one in trial.classes:
+            if one.median_s:
+                cells.setdefault((one.phase, one.class_name), set()).add(trial.cell)
+    missing = {key: mine for key, mine in cells.items() if key not in fits}
+    alone = [class_text(*key) for key, mine in missing.items() if len(mine) == 1]
+    apart = [class_text(*key) for key, mine in missing.items() if len(mine) > 1]
+    return [
+        *([f"Only one cell answered {listed(alone)}: nothing is said of it."] if alone else []),
+        *([f"No block joins the cells that answered {listed(apart)}: nothing is said of it."] if apart else []),
+    ]
 
 
 def _few_deals(found: Collected) -> str:

@@ -172,3 +172,19 @@ def test_an_effect_that_chance_makes_of_few_trials_is_not_shown(
     said = [one for one in found.cautions if "nothing can be shown" in one]
     assert bool(said) == bool(needed)
     assert not said or f"Run {needed} trials or more" in said[0]
+
+
+def test_classes_without_figures_are_named(tmp_path: Path) -> None:
+    """One that a single cell answered, and one whose cells no block has together, are on no table: that is said."""
+    made = made_trials(
+        written(tmp_path, "factors: {nodes: [1, 2]}\ntrials: 2\n"), {"LV": lambda _: 0.0}, noise=lambda: 0.0
+    )
+    trials = []
+    for trial in made.trials:
+        more = [one_class("alone", 1.0)] if trial.cell == 2 else []
+        more += [one_class("apart", 1.0)] if trial.cell == trial.block else []
+        trials.append(trial.model_copy(update={"classes": [*trial.classes, *more]}))
+    found = analyse(replace(made, trials=trials))
+    assert [one.class_name for one in found.classes] == ["LV"]
+    assert "Only one cell answered alone (alone): nothing is said of it." in found.cautions
+    assert "No block joins the cells that answered apart (alone): nothing is said of it." in found.cautions
