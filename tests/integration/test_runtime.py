@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import operator
 import os
 import queue
@@ -258,6 +259,38 @@ def test_a_killed_driver_leaves_nothing_of_ray() -> None:
     psutil.wait_procs(started, timeout=LIMIT_S)
     assert [process for process in started if process.is_running() and process.status() != "zombie"] == []
     assert wait_until(lambda: not folder.exists())
+
+
+AGENTS = """
+import os, psutil, sys
+from skyshard.runtime import open_runtime
+for _ in range(2):
+    with open_runtime("ray", ["node1"]) as runtime:
+        assert runtime.actor("list", list, node="node1").call(list.copy).result() == []
+        started = [one for one in psutil.Process().children(recursive=True) if "agent" in " ".join(one.cmdline())]
+        for agent in [one for one in started if one.parent().name() == "raylet"]:
+            print(os.path.basename(next(word for word in agent.cmdline() if word.endswith(".py"))))
+"""
+
+
+def test_a_private_ray_starts_none_of_rays_agents() -> None:
+    """Beside its raylet something light stands in for the two of them, each time it is opened."""
+    done = subprocess.run([sys.executable, "-c", AGENTS], capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr, done.returncode) == (["stand_in.py"] * 4, "", 0)
+
+
+def test_a_job_of_rays_keeps_rays_agents() -> None:
+    """Who submits a command to a Ray may have packages brought for it, which an agent does: here a variable."""
+    job = json.dumps({"runtime_env": {"env_vars": {"BROUGHT": "along"}}})
+    program = """
+import os
+from skyshard.runtime import open_runtime
+with open_runtime("ray", cpus=1) as runtime:
+    print(runtime.submit(os.getenv, "BROUGHT").result())
+"""
+    environment = {**os.environ, "RAY_JOB_CONFIG_JSON_ENV_VAR": job}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("along\n", 0), done.stderr
 
 
 def wait_until(is_so: Callable[[], bool], timeout_s: float = LIMIT_S) -> bool:
