@@ -220,8 +220,15 @@ class TapJobs:
             ONLY_LOGGED.tell(DOOR_FAILED, door="tap", error=f"{type(error).__name__}: {error}")
             ended = replace(job, ended=Phase.ERROR, error="the server failed; its log says why")
         finally:
-            if self._folder.find(job.job_id) is not None:
+            if self._is_wanted(job):
                 self._folder.save(replace(ended, ended_s=time.time()))
+            else:
+                self._folder.result(job.job_id).unlink(missing_ok=True)
+
+    def _is_wanted(self, job: Job) -> bool:
+        """Whether nobody has aborted or forgotten a job that runs here, as another process may."""
+        now = self._folder.find(job.job_id)
+        return now is not None and not now.ended
 
     async def _write(self, job: Job, rows: OpenRows) -> None:
         named = pa.schema([pa.field(f"c{place}", one.type) for place, one in enumerate(rows.schema)])
@@ -229,6 +236,8 @@ class TapJobs:
             writer = await self._lanes.call(pq.ParquetWriter, draft, named)
             with contextlib.closing(writer):
                 async for batch in rows.batches:
+                    if not self._is_wanted(job):
+                        raise UserError("the job was aborted")
                     given = pa.RecordBatch.from_arrays(batch.columns, schema=named)
                     await self._lanes.call(writer.write_batch, given)
 
@@ -239,7 +248,7 @@ class TapJobs:
             self._here[job.job_id].cancel()
             await asyncio.wait([self._here[job.job_id]])
             return self._folder.find(job.job_id) or job
-        if phase is Phase.PENDING:
+        if phase is Phase.PENDING or (phase.is_active and job.is_here):  # another process sees it at its next rows
             return self._folder.save(replace(job, ended=Phase.ABORTED, ended_s=time.time()))
         if phase.is_active and job.number:
             await self._lanes.call(self._submissions.cancel, job.number)

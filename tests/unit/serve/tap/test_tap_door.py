@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
@@ -28,9 +29,11 @@ from tests.support.played_services import (
 )
 
 from skyshard.basics.errors import ClusterError
+from skyshard.host.processes import began, host_id
 from skyshard.serve.access import Access, Scope
 from skyshard.serve.doors import Work, http_routes, safe_app
 from skyshard.serve.serve_file import ServeFile
+from skyshard.serve.tap.jobs import JobFolder
 
 ROWS = pa.table({"objectId": pa.array(range(1, 8), pa.int64()), "ra": [float(value) for value in range(7)]})
 ASKED = "SELECT objectId, ra FROM sky.Object"
@@ -231,6 +234,58 @@ def test_a_job_that_two_begin_at_once_runs_once(tmp_path: Path) -> None:
 
     assert asyncio.run(both()) == ["COMPLETED"]
     assert len(submitted.rows) == 1
+    work.lanes.close()
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_job_of_another_process_is_aborted_and_deleted(
+    client: httpx.Client, tmp_path: Path, *, is_deleted: bool
+) -> None:
+    """It was said to run on, and left its rows where nobody looked for them."""
+    made = client.post("/tap/async", data={"QUERY": ASKED}, follow_redirects=False).headers["location"]
+    folder = JobFolder(tmp_path)
+    job = folder.find(made.rpartition("/")[2])
+    assert job is not None
+    folder.save(replace(job, is_here=True, process=f"{host_id()} 1 {began(1)}", begun_s=1.0))
+    assert client.get(f"{made}/phase").text == "EXECUTING"
+    if is_deleted:
+        client.delete(made)
+        assert list(tmp_path.iterdir()) == []
+    else:
+        client.post(f"{made}/phase", data={"PHASE": "ABORT"})
+        assert client.get(f"{made}/phase").text == "ABORTED"
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_job_that_another_process_ends_leaves_no_rows(tmp_path: Path, *, is_deleted: bool) -> None:
+    """Rows that come afterwards are dropped, and the job stays as the other one has left it."""
+    begun, go, folder = threading.Event(), threading.Event(), JobFolder(tmp_path)
+
+    class Held(PlayedOwnTables):
+        def ask(self, sql: str) -> pa.Table:
+            begun.set()
+            assert go.wait(60)
+            return super().ask(sql)
+
+    own = Held(answers={OWN: pa.table({"table_name": ["sky.Object"]})})
+    services = played_services(PlayedQueries({}), None, played_tap(Source(), own, tmp_path))
+    work = Work(services, ServeFile(http="127.0.0.1:0", open=True, tap_rows=10))
+    with TestClient(safe_app(http_routes(work), work.settings), base_url="http://localhost") as client:
+        query = {"QUERY": "SELECT table_name FROM TAP_SCHEMA.tables", "PHASE": "RUN"}
+        made = client.post("/tap/async", data=query, follow_redirects=False).headers["location"]
+        assert begun.wait(60)
+        job = folder.find(made.rpartition("/")[2])
+        assert job is not None
+        if is_deleted:
+            folder.forget(job.job_id)
+        else:
+            folder.save(replace(job, ended="ABORTED"))
+        go.set()
+        while work.tap._jobs._here:
+            client.get("/tap/availability")
+        left = [] if is_deleted else [f"{job.job_id}.json"]
+        assert [path.name for path in tmp_path.iterdir()] == left
+        assert client.get(f"{made}/phase").text == ("there is no such job\n" if is_deleted else "ABORTED")
     work.lanes.close()
 
 
