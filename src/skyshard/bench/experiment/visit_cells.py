@@ -14,6 +14,8 @@ from skyshard.bench.record.visit_times import READ, STORE, visit_times
 from skyshard.bench.record.visit_trial import VisitTrial
 from skyshard.catalog.strict_files import Strict
 
+_WRITING = ("insert", "upsert")
+"""Kinds of work whose rows are stored."""
 COURSE = 40
 """Points of a cell's course."""
 
@@ -169,9 +171,13 @@ def _held(sizes: Sequence[dict[str, tuple[int, int]]]) -> list[HeldTable]:
 
 
 def _written(numbers: PhaseNumbers) -> tuple[int, float] | None:
-    """Rows that a phase stored, and the time of its stores; None where it only read."""
-    whole, store = numbers.whole, numbers.of("", STORE)
-    return (whole.rows, store.mean_s * store.visits) if whole is not None and store is not None else None
+    """Rows that a phase stored, and the time of its stores; None where it only read.
+
+    Rows that were deleted to be replaced are not stored: they would be more for one way to replace than for another.
+    """
+    store = numbers.of("", STORE)
+    rows = sum(one.rows for one in numbers.series if one.kind in _WRITING)
+    return None if store is None else (rows, store.mean_s * store.visits)
 
 
 def _course(phase: str, trials: Sequence[VisitTrial]) -> tuple[list[int], list[float]]:

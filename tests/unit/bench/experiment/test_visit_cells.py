@@ -135,6 +135,16 @@ def test_a_phase_that_stores_nothing_costs_nothing(tmp_path: Path) -> None:
     assert visit_rows([found])[0][4] == "–"
 
 
+def test_rows_that_are_deleted_to_be_replaced_are_not_stored() -> None:
+    """Each way to replace the newest version of an object has stored the same visits."""
+    trial = made_visit_trial(MADE)
+    (phase,) = trial.summary.phases
+    deleted = phase.series[-1].model_copy(update={"table": "DiaObjectLast", "kind": "delete", "rows": 1500})
+    more = trial.summary.model_copy(update={"phases": [phase.model_copy(update={"series": [*phase.series, deleted]})]})
+    found = [cell_visits(1, "one", 1, [one])[0] for one in (trial, replace(trial, summary=more))]
+    assert [one.stored_rows for one in found] == [6000, 6000]
+
+
 def test_a_lost_visit_is_counted_once() -> None:
     """Not once for each kind of work that it was made of; so are wrong answers."""
     trial = made_visit_trial(replace(MADE, lost=((5, 0),), wrong=((7, 0), (8, 0))))
