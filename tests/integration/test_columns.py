@@ -356,14 +356,34 @@ def test_an_ingest_killed_at_any_instant(testbed: Testbed, tmp_path: Path, seed:
         testbed.drop(DATABASE)
 
 
+def columns_command(testbed: Testbed, verb: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "skyshard.cli.app", "columns", verb, DATABASE, "--json"]
+    command += ["--cluster", str(testbed.cluster.folder)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
 def test_a_build_killed_at_any_instant(testbed: Testbed, sky: Path) -> None:
     """Killed when the first segment is there: the next build makes the others, and leaves nothing half."""
-    command = [sys.executable, "-m", "skyshard.cli.app", "columns", "build", DATABASE, "--json"]
-    command += ["--cluster", str(testbed.cluster.folder)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+    with columns_command(testbed, "build") as process:
         assert process.stderr is not None
         assert "column images" in process.stderr.readline()
         process.kill()
+    testbed.columns.build(DATABASE)
+    require_whole(testbed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_drop_killed_at_any_instant(testbed: Testbed, sky: Path, seed: int) -> None:
+    """Before, among or behind its removals: answers stay, the next drop leaves no image, a build makes all again."""
+    testbed.columns.build(DATABASE)
+    with columns_command(testbed, "drop") as process:
+        time.sleep(random.Random(seed).uniform(0.4, 1.2))
+        process.kill()
+    sql = "SELECT COUNT(*), SUM(objectId), MIN(ra) FROM Object"
+    by_columns = testbed.query(sql, database=DATABASE, scan="columns").table
+    assert by_columns.equals(testbed.query(sql, database=DATABASE, scan="rows").table)
+    assert testbed.columns.drop(DATABASE).tables
+    assert not any(folder.files() for folder in folders(testbed))
     testbed.columns.build(DATABASE)
     require_whole(testbed)
 
