@@ -79,6 +79,10 @@ class _Table:
     announced: int = 0
     rows: int = 0
     widths: list[_Width] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    are_floating: list[bool] = field(default_factory=list)
+    cell: int = 0
+    """The next one of its row."""
     mode: str = ""
 
     @property
@@ -96,6 +100,7 @@ class _Reader:
         self._memory = 0
         self._elements = 0
         self._stream: list[str] = []
+        self._number: list[str] | None = None
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
         self.parser.XmlDeclHandler = self._declared
@@ -140,13 +145,17 @@ class _Reader:
         self._check_rows(self._table.announced)
 
     def _inside(self, kind: str, given: dict[str, str], table: _Table) -> None:
-        if kind == "TR":
-            table.rows += 1
+        if kind == "TD":
+            self._begin_cell(table)
+        elif kind == "TR":
+            table.rows, table.cell = table.rows + 1, 0
             self._check_rows(table.rows)
         elif kind == "FIELD":
             name = given.get("name") or given.get("ID", "")
             require_taken(self._where, name, given.get("datatype", ""), given.get("arraysize", ""))
             table.widths.append(_Width.of(f"{self._where}, column '{name}'", given))
+            table.names.append(name)
+            table.are_floating.append(given.get("datatype") in ("float", "double"))
         elif kind in ("BINARY", "BINARY2", "TABLEDATA"):
             table.mode = table.mode or kind
         elif kind == "STREAM":
@@ -157,7 +166,9 @@ class _Reader:
         kind, table = name.split(":")[-1], self._table
         if table is None:
             return
-        if kind == "STREAM":
+        if kind == "TD":
+            self._end_cell(table)
+        elif kind == "STREAM":
             self.parser.CharacterDataHandler = None
             table.rows = max(table.rows, self._rows_of("".join(self._stream), table))
             self._stream = []
@@ -166,6 +177,25 @@ class _Reader:
             self._table = None
             if self._memory > MOST_BYTES:
                 raise self._refuse(f"would take more than {MOST_BYTES >> 20} MiB of memory", "declare texts as '*'")
+
+    def _begin_cell(self, table: _Table) -> None:
+        place, table.cell = table.cell, table.cell + 1
+        if place < len(table.are_floating) and table.are_floating[place]:
+            self._number = []
+            self.parser.CharacterDataHandler = self._number.append
+
+    def _end_cell(self, table: _Table) -> None:
+        """Refuse a floating number that is none: the parser would take it for an absent one, and say nothing."""
+        if self._number is None:
+            return
+        text, self._number = "".join(self._number).strip(), None
+        self.parser.CharacterDataHandler = None
+        try:
+            float(text or "nan")
+        except ValueError:
+            name = table.names[table.cell - 1]
+            what = f", column '{name}': '{text[:40]}' is no number"
+            raise UserError(f"{self._where}{what}", remedy="leave the cell empty where there is none") from None
 
     def _check_rows(self, rows: int) -> None:
         if rows > self._most_rows:

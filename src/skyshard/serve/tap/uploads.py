@@ -98,13 +98,19 @@ def read_upload(name: str, content: bytes, most_rows: int) -> UploadedTable:
 
 def _parsed(where: str, content: bytes) -> Any:
     from astropy.io.votable import parse_single_table  # takes half a second, and only uploads need it
+    from astropy.io.votable.exceptions import W46, W51
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return parse_single_table(io.BytesIO(content), verify="ignore")
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            found = parse_single_table(io.BytesIO(content), verify="warn")
     except Exception as error:  # whatever a parser says of whatever was sent
         raise UserError(f"{where} is no VOTable: {' '.join(str(error).split())[:200]}", remedy="send one") from None
+    for one in told:
+        if isinstance(one.message, W46 | W51):  # it was cut, or is the nearest number that its type has
+            words = " ".join(str(one.message).split())[:200]
+            raise UserError(f"{where} has a value that its column does not hold: {words}", remedy="declare it larger")
+    return found
 
 
 def _field(where: str, found: Any) -> Field:

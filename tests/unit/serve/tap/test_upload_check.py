@@ -165,6 +165,30 @@ def test_single_bits_are_truths(form: str) -> None:
     refused(written.getvalue().decode().replace('"bit"', '"bit" arraysize="8"'), r"bit\[8\] is not taken")
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "words"),
+    [
+        ('"short"', "70000", "does not hold"), ('"int"', "-3000000000", "does not hold"),
+        ('"long"', "9223372036854775808", "does not hold"), ('"unsignedByte"', "-1", "does not hold"),
+        ('"unsignedByte"', "256", "does not hold"), ('"char" arraysize="3*"', "abcd", "does not hold"),
+        ('"char"', "ab", "does not hold"), ('"double"', "1,5", "column 'v': '1,5' is no number"),
+        ('"float"', "x", "column 'v': 'x' is no number"), ('"int"', "x", "is no VOTable"),
+    ],
+)  # fmt: skip
+def test_no_value_is_stored_as_another(kind: str, value: str, words: str) -> None:
+    """The parser takes the nearest one, cuts a text, or sees none."""
+    rows = f"<TABLEDATA><TR><TD>7</TD><TD>{value}</TD></TR></TABLEDATA>"
+    refused(document(f'<FIELD name="n" datatype="int"/><FIELD name="v" datatype={kind}/>', rows), words)
+
+
+def test_absent_numbers_are_null() -> None:
+    kinds = ("int", "float", "double")
+    fields = "".join(f'<FIELD name="{kind}" datatype="{kind}"/>' for kind in kinds)
+    rows = "<TR><TD/><TD/><TD> </TD></TR><TR><TD>1</TD><TD>NaN</TD><TD> 2.5 </TD></TR>"
+    found = read_upload("x", document(fields, f"<TABLEDATA>{rows}</TABLEDATA>").encode(), 2)
+    assert list(found.rows) == [(None, None, None), (1, None, 2.5)]
+
+
 def test_a_stream_of_the_most_rows_is_read() -> None:
     """Its rows are counted exactly, whatever its length."""
     texts = b"".join(struct.pack(">I", 3) + b"abc" for _ in range(10))
