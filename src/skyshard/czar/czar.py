@@ -189,6 +189,9 @@ class Czar:
 
         plan = planned(lambda: self._planner.plan(sql, database))
         if isinstance(plan, ShowStatement):
+            from skyshard.czar.show_catalog import show
+
+            show(plan, self._planner.now(), database)
             return Explanation.of(QueryPlan(Kind.CATALOG, ()))
         chunked = [pull for pull in plan.pulls if pull.chunks is not None and plan.lane is not Lane.NONE]
         self._nodes.meet(plan)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column, Table
+from skyshard.czar.bind.bind_names import SYSTEM_SCHEMAS
 from skyshard.czar.bind.resolve_columns import near_or_all
 from skyshard.czar.sql.statement import Show, ShowStatement
 from skyshard.registry.catalog.published_catalog import CatalogSource
@@ -31,6 +32,8 @@ def show(statement: ShowStatement, source: CatalogSource, database: str) -> tupl
         UserError: no such database or table.
     """
     like = f" ({statement.like})" if statement.like else ""
+    if database and database.lower() not in SYSTEM_SCHEMAS and database not in source.databases():
+        source.catalog(database)  # says that there is none
     if statement.kind is Show.DATABASES:
         return (f"Database{like}",), _table([(name,) for name in _like(source.databases(), statement.like)], 1)
     database = statement.database or database

@@ -7,7 +7,7 @@ means nothing is a ``UserError`` with a near match, one that means two things as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -47,8 +47,10 @@ def bind(statement: SelectStatement, catalogs: Catalogs, database: str = "", *, 
         statement.tree, database=database, has_open_areas=has_open_areas, names=statement.names,
         words=statement.words, functions=statement.functions,
     )  # fmt: skip
-    _Binder(bound, catalogs, database).query(statement.tree, None, {})
+    binder = _Binder(bound, catalogs, database)
+    binder.query(statement.tree, None, {})
     _require_bound(statement.tree)
+    binder.require_database()
     return bound
 
 
@@ -75,6 +77,12 @@ class _Binder:
         self.bound = bound
         self._catalogs = catalogs
         self._database = database
+        self._has_asked = not database or database.lower() in SYSTEM_SCHEMAS
+
+    def require_database(self) -> None:
+        """The database of names that give none exists, also where no name needed it, as for a client of MariaDB."""
+        if not self._has_asked:
+            self._catalogs(self._database)
 
     def query(self, tree: exp.Expr, parent: Block | None, ctes: dict[str, _Outputs]) -> _Outputs:
         ctes = self._with(tree, parent, ctes)
@@ -110,6 +118,9 @@ class _Binder:
         if source is not None:
             sources.from_clause(source.this, select.args.get("joins") or [])
         resolver = Resolver(block)
+        for item in select.expressions:
+            if isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
+                resolver.star(item)
         for key, value in select.args.items():
             for node in value if isinstance(value, list) else [value]:
                 if isinstance(node, exp.Expr) and key not in ("from_", "joins", "with_"):
@@ -124,6 +135,7 @@ class _Binder:
         name, database = node.name, node.db
         if not database and name in ctes:
             return self.add(block, node, node.alias or name, ctes[name])
+        self._has_asked = self._has_asked or not database
         database = database or self._database
         if not database:
             raise UserError(f"no database for table '{name}'{place(node)}", remedy="give --database, or write db.table")
@@ -137,8 +149,8 @@ class _Binder:
         if table is None:
             raise UserError(f"unknown table '{database}.{name}'{place(node)}", remedy=near_or_all(name, catalog.tables))
         outputs = _Outputs(tuple(table.table.column_names))
-        reference = self.add(block, node, node.alias or name, outputs)
-        reference.table, reference.database, reference.called = table, catalog.database, catalog.names
+        reference = self.add(block, node, node.alias or name, outputs, catalog)
+        reference.table = table
         return reference
 
     def add(
@@ -147,15 +159,30 @@ class _Binder:
         node: exp.Table | exp.Subquery,
         alias: str,
         outputs: _Outputs,
+        catalog: Catalog | None = None,
     ) -> Reference:
-        if any(other.alias == alias for other in block.references):
-            raise UserError(f"two tables are called '{alias}'{place(node)}", remedy="give each an alias of its own")
-        number = len(self.bound.references)
-        reference = Reference(number, alias, node, outputs.names, is_open=outputs.is_open)
+        """A new table of a FROM clause. One that another table of this or of an outer SELECT is called like, of another
+        database, gets an alias of its own."""
+        number, database = len(self.bound.references), catalog.database if catalog is not None else ""
+        reference = Reference(number, alias, node, outputs.names, is_open=outputs.is_open, database=database)
+        reference.called = catalog.names if catalog is not None else frozenset()
+        for other in block.references:
+            if other.is_called(alias) and (not database or other.database in ("", database)):
+                raise UserError(f"two tables are called '{alias}'{place(node)}", remedy="give each an alias of its own")
+        if database and any(one.alias == alias and one.database not in ("", database) for one in _around(block)):
+            reference.spelt, reference.alias = alias, f"{alias} of {database}"
         node.meta[REF] = number
         self.bound.references.append(reference)
         block.references.append(reference)
         return reference
+
+
+def _around(block: Block) -> Iterator[Reference]:
+    """The tables that a SELECT sees, its own first."""
+    within: Block | None = block
+    while within is not None:
+        yield from within.references
+        within = within.parent
 
 
 class _Sources:

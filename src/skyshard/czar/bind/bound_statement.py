@@ -37,7 +37,8 @@ class Reference:
 
     ``is_nullable``: an outer join may put NULLs in place of its rows. ``is_open``: its column names are not all known.
     ``side``: of a ref-match table, the side by whose director it is read. ``database`` is a stored name; ``called`` are
-    the names that statements may give that database.
+    the names that statements may give that database. ``spelt``: what statements call it where ``alias`` is
+    another name, since a table of another database has theirs.
     """
 
     number: int
@@ -50,6 +51,11 @@ class Reference:
     is_nullable: bool = False
     side: int = 1
     called: frozenset[str] = frozenset()
+    spelt: str = ""
+
+    def is_called(self, name: str, database: str = "") -> bool:
+        """Whether a name before a column, with or without a database before it, means this table."""
+        return (self.spelt or self.alias) == name and (not database or database in self.called)
 
     @property
     def is_chunked(self) -> bool:

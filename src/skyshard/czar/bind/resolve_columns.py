@@ -40,7 +40,18 @@ class Resolver:
         return isinstance(column.parent, exp.Ordered) and self._alias(column)
 
     def _in_group(self, column: exp.Column) -> bool:
-        return False
+        """GROUP BY name: a table's column first; of several that have it an item of the select list, if one has."""
+        lowered = column.name.lower()
+        is_ambiguous = sum(one.name.lower() == lowered for one in self._visible) > 1
+        return is_ambiguous and isinstance(column.parent, exp.Group) and self._alias(column)
+
+    def star(self, item: exp.Column) -> None:
+        """Name the table that ``t.*`` means by the alias that it has here; who is unknown stays so."""
+        found = [one for one in self._block.references if one.is_called(item.table, item.db)]
+        if len(found) > 1:
+            raise UserError(f"two tables are called '{item.table}'{place(item)}", remedy=_with_database(found))
+        if found:
+            _call(item, found[0])
 
     def _in_having(self, column: exp.Column) -> bool:
         """HAVING name outside an aggregate: a GROUP BY column, then an item of the select list."""
@@ -84,9 +95,12 @@ class Resolver:
         if not found:
             return False
         first = (aliased or found)[0]
-        if len({render(items[index].unalias()) for index in found}) > 1 and isinstance(column.parent, exp.Ordered):
+        if len({render(items[index].unalias()) for index in found}) > 1 and isinstance(
+            column.parent, exp.Ordered | exp.Group
+        ):
+            clause = "GROUP BY" if isinstance(column.parent, exp.Group) else "ORDER BY"
             raise UserError(
-                f"column '{column.name}' in ORDER BY is ambiguous{place(column)}", remedy="use its position"
+                f"column '{column.name}' in {clause} is ambiguous{place(column)}", remedy="use its position"
             )
         column.meta[ITEM] = first
         return True
@@ -96,6 +110,8 @@ class Resolver:
         if found is not None:
             column._meta = Meaning(column.meta)
             column._meta |= {REF: found.owner.number, COLUMN: found.name}
+            if column.table:
+                _call(column, found.owner)
             return True
         return block.parent is not None and self._resolve(column, block.parent, block.parent.visible)
 
@@ -107,7 +123,7 @@ class Resolver:
             block = block.parent
         known = {visible.name for visible in self._visible}
         name = f"{column.table}.{column.name}" if column.table else column.name
-        if column.table and all(reference.alias != column.table for reference in self._block.references):
+        if column.table and not any(one.is_called(column.table) for one in self._block.references):
             aliases = [reference.alias for reference in self._block.references]
             raise UserError(
                 f"unknown table '{column.table}' in '{name}'{place(column)}",
@@ -130,11 +146,25 @@ def _is_in_aggregate(column: exp.Column) -> bool:
 
 
 def _qualified(column: exp.Column, references: list[Reference]) -> Visible | None:
-    for reference in references:
-        if reference.alias == column.table and (not column.db or column.db in reference.called):
-            name = reference.find(column.name)
-            return Visible(name, reference) if name is not None else None
-    return None
+    named = [one for one in references if one.is_called(column.table, column.db)]
+    found = [Visible(name, one) for one in named if (name := one.find(column.name)) is not None]
+    if len(found) > 1:
+        raise UserError(
+            f"column '{column.table}.{column.name}' is ambiguous{place(column)}", remedy=_with_database(named)
+        )
+    return found[0] if found else None
+
+
+def _call(column: exp.Column, reference: Reference) -> None:
+    """Name the table of a column by its alias, where that is another than people call it."""
+    if reference.spelt:
+        column.set("table", exp.to_identifier(reference.alias, quoted=True))
+        column.set("db", None)
+
+
+def _with_database(references: list[Reference]) -> str:
+    names = [f"{min(one.called)}.{one.spelt or one.alias}" for one in references if one.called]
+    return f"write {' or '.join(names)}, or give each an alias of its own"
 
 
 def _unqualified(column: exp.Column, visible: list[Visible]) -> Visible | None:

@@ -35,7 +35,7 @@ def name_tables(bound: Bound) -> Bound:
     for reference in bound.tables:
         table = reference.node
         table.set("db", exp.to_identifier(reference.database, quoted=True))
-        if not table.args.get("alias"):
+        if reference.spelt or not table.args.get("alias"):
             table.set("alias", exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True)))
     for node in bound.tree.walk():
         if isinstance(node, exp.Identifier):
@@ -59,7 +59,7 @@ def rewrite(bound: Bound) -> Bound:
     >>> from skyshard.czar.bind.bind_names import bind
     >>> statement = parse_statement("SELECT DATABASE(), scisql_nanojanskyToAbMag(2)")
     >>> assert isinstance(statement, SelectStatement)
-    >>> print(render(rewrite(bind(statement, {}.__getitem__, "sky")).tree))
+    >>> print(render(rewrite(bind(statement, {"sky": None}.__getitem__, "sky")).tree))
     SELECT CAST('sky' AS CHAR(64) CHARACTER SET utf8mb3), (-2.5e0 * LOG10(2) + 31.4e0)
     """
     for one in PASSES:

@@ -26,7 +26,7 @@ def spell_joins(bound: Bound) -> Bound:
     >>> from skyshard.czar.sql.dialect import render
     >>> from skyshard.czar.sql.statement import parse_statement
     >>> text = "SELECT k, a FROM (SELECT 1 AS k, 2 AS a) AS o LEFT JOIN (SELECT 1 AS k) AS s USING (k)"
-    >>> print(render(spell_joins(bind(parse_statement(text), {}.__getitem__, "sky")).tree))
+    >>> print(render(spell_joins(bind(parse_statement(text), {"sky": None}.__getitem__, "sky")).tree))
     SELECT `o`.k, `o`.a FROM (SELECT 1 AS k, 2 AS a) AS o LEFT JOIN (SELECT 1 AS k) AS s ON `o`.`k` = `s`.`k`
     """
     if not bound.words & WORDS:

@@ -73,8 +73,6 @@ class ReplicaChoice:
             turn = hash(self._pull.template.rest) % max(1, len(self._nodes))
             return np.zeros(len(chunks), np.int64), [[*self._nodes[turn:], *self._nodes[:turn]]]
         numbers, held = zip(*(table.holders_of(chunks) for table in self._tables), strict=True)
-        if len(numbers) == 1 and _are_all(numbers[0], len(held[0]) - 1):
-            return numbers[0], [self._serving([nodes]) for nodes in held[0][:-1]]
         _, first, which = np.unique(_combined(numbers, [*map(len, held)]), return_index=True, return_inverse=True)
         return which, [
             self._serving([one[number] for one, number in zip(held, each, strict=True)])
@@ -113,15 +111,6 @@ class ReplicaChoice:
             remedy=f"{_LOOK}; --allow-partial answers from the other chunks",
             retryable=True,
         ) from last
-
-
-def _are_all(numbers: Numbers, count: int) -> bool:
-    """Whether numbers are those below a count, each of which is among them; that takes less than to sort them.
-
-    >>> _are_all(np.array([1, 0, 1]), 2), _are_all(np.array([1, 1]), 2), _are_all(np.array([0, 1, 2]), 2)
-    (True, False, False)
-    """
-    return len(numbers) > 0 and int(numbers.max()) < count and bool(np.bincount(numbers, minlength=count).all())
 
 
 def _combined(numbers: Sequence[Numbers], counts: Sequence[int]) -> Numbers:
