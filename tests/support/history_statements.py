@@ -95,7 +95,7 @@ class _Filling:
     def _near(self, columns: str) -> tuple[str, str]:
         ra, dec, ra2, dec2 = columns.split()
         limit = self._history.schema.striping["overlap_deg"] * self._chance.choice([0.31357, 0.87641])
-        return f"scisql_angSep({ra}, {dec}, {ra2}, {dec2}) < {limit!r}", f"{_apart(ra, dec, ra2, dec2)} < {limit!r}"
+        return f"scisql_angSep({ra}, {dec}, {ra2}, {dec2}) < {limit!r}", f"{apart(ra, dec, ra2, dec2)} < {limit!r}"
 
     def _area(self, columns: str) -> tuple[str, str]:
         places = [tuple(pair.split()) for pair in columns.split(", ")]
@@ -103,21 +103,21 @@ class _Filling:
         ra, dec = float(star[1] or 0) % 360.0, float(star[2] or 0)
         if self._chance.random() < 0.5:
             radius = self._chance.choice([0.2143, 3.117, 47.93])
-            inside = [f"{_apart(x, y, repr(ra), repr(dec))} <= {radius!r}" for x, y in places]
+            inside = [f"{apart(x, y, repr(ra), repr(dec))} <= {radius!r}" for x, y in places]
             return f"qserv_areaspec_circle({ra!r}, {dec!r}, {radius!r})", f"({' AND '.join(inside)})"
         west, east = self._chance.choice([(ra - 10.037, ra + 9.173), (ra - 0.113, ra + 0.217), (170.0, 350.0)])
         west, east, south, north = west % 360.0, east % 360.0, max(dec - 7.31, -90.0), min(dec + 0.0127, 90.0)
-        inside = [_in_box(x, y, west, east, south, north) for x, y in places]
+        inside = [in_box(x, y, west, east, south, north) for x, y in places]
         return f"qserv_areaspec_box({west!r}, {south!r}, {east!r}, {north!r})", f"({' AND '.join(inside)})"
 
 
-def _in_box(ra: str, dec: str, west: float, east: float, south: float, north: float) -> str:
+def in_box(ra: str, dec: str, west: float, east: float, south: float, north: float) -> str:
     reduced = f"({ra} - 360e0 * FLOOR({ra} / 360e0))"
     inside = f"{reduced} >= {west:.17e} {'AND' if west <= east else 'OR'} {reduced} <= {east:.17e}"
     return f"({inside}) AND {dec} BETWEEN {south:.17e} AND {north:.17e}"
 
 
-def _apart(ra: str, dec: str, ra2: str, dec2: str) -> str:
+def apart(ra: str, dec: str, ra2: str, dec2: str) -> str:
     """The separation in degrees by the chord, for a plain server."""
     x, y, z = (
         f"POW(COS(RADIANS({dec})) * {f}(RADIANS({ra})) - COS(RADIANS({dec2})) * {f}(RADIANS({ra2})), 2)"

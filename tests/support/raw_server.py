@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pymysql
+from pymysql.constants import FIELD_TYPE
 
 from skyshard.czar.result.answer import QueryResult
 from skyshard.db.connection import Endpoint
@@ -24,8 +25,11 @@ APART = "SET STATEMENT optimizer_switch = 'derived_merge=off' FOR "
 
 @dataclass(frozen=True)
 class RawAnswer:
+    """``kinds``: the class of each column's type, as in ``kind_of``."""
+
     names: tuple[str, ...]
     rows: tuple[RawRow, ...]
+    kinds: tuple[str, ...] = ()
 
 
 class RawServer:
@@ -41,10 +45,38 @@ class RawServer:
         with self._raw.cursor() as cursor:
             cursor.execute(f"{APART}{sql}" if " OVER " in sql else sql)
             names = tuple(column[0] for column in cursor.description)
-            return RawAnswer(names, tuple(cursor.fetchall()))
+            kinds = tuple(_kind(field.type_code, field.charsetnr) for field in cursor._result.fields)
+            return RawAnswer(names, tuple(cursor.fetchall()), kinds)
 
     def close(self) -> None:
         self._raw.close()
+
+
+def kind_of(kind: pa.DataType) -> str:
+    """How a type is told apart from others: as far as the protocol of MariaDB tells."""
+    for name, is_it in _IS_KIND.items():
+        if is_it(kind):
+            return name
+    return "text" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else "bytes"
+
+
+_IS_KIND = {
+    "integer": pa.types.is_integer, "float": pa.types.is_float32, "double": pa.types.is_float64,
+    "decimal": pa.types.is_decimal,
+}  # fmt: skip
+_CODES = {
+    "integer": (FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.INT24, FIELD_TYPE.LONG, FIELD_TYPE.LONGLONG),
+    "float": (FIELD_TYPE.FLOAT,), "double": (FIELD_TYPE.DOUBLE,), "decimal": (FIELD_TYPE.NEWDECIMAL,),
+    "bytes": (FIELD_TYPE.BIT,),
+    "text": (FIELD_TYPE.DATE, FIELD_TYPE.TIME, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.YEAR),
+}  # fmt: skip
+_BINARY = 63
+"""The number of the character set of bytes."""
+
+
+def _kind(code: int, charset: int) -> str:
+    known = next((kind for kind, codes in _CODES.items() if code in codes), "")
+    return known or ("bytes" if charset == _BINARY else "text")
 
 
 def difference_to_raw(result: QueryResult, raw: RawAnswer, *, is_ordered: bool) -> str:
@@ -60,8 +92,9 @@ def difference_to_raw(result: QueryResult, raw: RawAnswer, *, is_ordered: bool) 
     ours: Sequence[Sequence[Any]] = list(zip(*(column.to_pylist() for column in result.table.columns), strict=True))
     theirs: Sequence[RawRow] = raw.rows
     if not is_ordered:
-        ours = sorted(ours, key=lambda row: [_sort_key(value) for value in row])
-        theirs = sorted(theirs, key=lambda row: [_sort_key(value) for value in row])
+        is_text = [pa.types.is_string(kind) or pa.types.is_large_string(kind) for kind in kinds]
+        ours = sorted(ours, key=lambda row: list(map(_sort_key, row, is_text)))
+        theirs = sorted(theirs, key=lambda row: list(map(_sort_key, row, is_text)))
     for left, right in zip(ours, theirs, strict=True):
         for one, other, kind in zip(left, right, kinds, strict=True):
             if not _is_same(one, other, kind):
@@ -98,8 +131,8 @@ def _letter(letter: str) -> bytes:
         return letter.encode("latin1", "replace")
 
 
-def _sort_key(value: Any) -> tuple[int, Any, Any, bytes]:
-    """NULL first, then numbers to six digits, large whole ones among equals to all, then texts."""
+def _sort_key(value: Any, is_text: bool) -> tuple[int, Any, Any, bytes]:
+    """NULL first, then numbers to six digits, large whole ones among equals to all; texts, also of numbers, last."""
     if value is None:
         return 0, 0, 0, b""
     text = _bytes(value)
@@ -109,4 +142,4 @@ def _sort_key(value: Any) -> tuple[int, Any, Any, bytes]:
         return 2, 0, 0, text
     if not number.is_finite():
         return 2, 0, 0, text
-    return 1, float(f"{number:.5e}"), number if number == number.to_integral_value() else 0, b""
+    return 1, float(f"{number:.5e}"), number if number == number.to_integral_value() else 0, text if is_text else b""
