@@ -12,8 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator
-from functools import cache
+from collections.abc import Callable, Generator, Iterator
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -159,16 +159,23 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def short_folder() -> Iterator[Path]:
-    """A folder with a short path, removed at the end, also when the tests are killed."""
+def guarded() -> Iterator[tuple[Path, Callable[[object], None]]]:
+    """A folder with a short path, and what names another one: they go at the end, also when the tests are killed."""
     folder = Path(tempfile.mkdtemp(prefix="skyshard-test-", dir=FILES))
     script = Path(__file__).parent / "support" / "cluster_guard.py"
     guard = subprocess.Popen([sys.executable, script, folder], stdin=subprocess.PIPE, start_new_session=True, text=True)
     assert guard.stdin is not None
-    print(multiprocessing.util.get_temp_dir(), file=guard.stdin, flush=True)
-    yield folder
+    guard_too = partial(print, file=guard.stdin, flush=True)
+    guard_too(multiprocessing.util.get_temp_dir())
+    yield folder, guard_too
     shutil.rmtree(folder, ignore_errors=True)
     guard.communicate()
+
+
+@pytest.fixture(scope="session")
+def short_folder(guarded: tuple[Path, Callable[[object], None]]) -> Path:
+    """A folder with a short path, removed at the end, also when the tests are killed."""
+    return guarded[0]
 
 
 @pytest.fixture(scope="session")
@@ -203,7 +210,7 @@ def testbed(private_cluster: PrivateCluster) -> Iterator[Testbed]:
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
+def lab(guarded: tuple[Path, Callable[[object], None]]) -> Iterator[Lab]:
     """A switch for hosts of its own, which a file's tests add. Where there can be none, they are skipped.
 
     Where ``SKYSHARD_HOSTS`` is ``required``, as in CI, they fail.
@@ -214,5 +221,6 @@ def lab() -> Iterator[Lab]:
         if os.environ.get("SKYSHARD_HOSTS") == "required":
             pytest.fail(str(error))
         pytest.skip(str(error))
+    guarded[1](opened.folder)  # where the hosts' first processes are killed with the tests, nobody else removes it
     with contextlib.closing(opened):
         yield opened
