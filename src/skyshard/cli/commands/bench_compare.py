@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 import skyshard.bench
+from skyshard.basics.errors import UserError
 from skyshard.basics.lazy import lazy_module
 from skyshard.basics.readable import seconds
 from skyshard.cli.terminal.show import JsonOption, print_json, print_table
@@ -102,7 +103,7 @@ def compare(
 def trend(
     folders: Annotated[list[Path], typer.Argument(help="Trial folders of several releases, in any order.")],
     out: Annotated[Path, typer.Option(help="Folder for trend.html, .md and .json.")] = Path("trend"),
-    statistic: Annotated[str, typer.Option(help="mean, p50, p90, p95, p99, max.")] = "p50",
+    statistic: Annotated[str, typer.Option(help="mean, p50, p90, p95, p99, max; of visits none.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Follow each class over releases and find the steps.
@@ -128,7 +129,10 @@ def trend(
 
 
 def _trend_of(folders: Sequence[Path], statistic: str) -> Trend:
-    """Of trials of queries by a statistic, of trials of visits by their levels."""
-    if bench_visits.are_of_visits(folders):
-        return bench_visits.trend(folders)
-    return skyshard.bench.trend_of(skyshard.bench.read_trials(folders)[0], statistic)
+    """Of trials of queries by a statistic, the median if none is given, of trials of visits by their levels."""
+    if not bench_visits.are_of_visits(folders):
+        return skyshard.bench.trend_of(skyshard.bench.read_trials(folders)[0], statistic or "p50")
+    if statistic:
+        what = f"--statistic {statistic}: a trend of visits is that of their levels with a full history"
+        raise UserError(what, remedy="leave it out")
+    return bench_visits.trend(folders)

@@ -10,6 +10,7 @@ import pytest
 from tests.support.visit_trials import MadeVisits, made_visit_trial
 from typer.testing import CliRunner, Result
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.record.visit_csv import COLUMNS
 from skyshard.bench.record.visit_trial import write_visit_trial
 from skyshard.cli.app import app
@@ -86,3 +87,15 @@ def test_trials_of_queries_and_of_visits_do_not_go_together(folders: list[Path],
     found = _bench("compare", folders[0], "--against", tmp_path)
     assert found.exit_code != 0
     assert "is no trial of visits" in str(found.exception)
+
+
+def test_options_of_comparisons_hold_for_visits_too_or_are_refused(folders: list[Path], tmp_path: Path) -> None:
+    """Labels and margin stand in the result; a statistic, which levels have none of, is no silent wish."""
+    out = tmp_path / "compared"
+    _bench("compare", folders[0], "--against", folders[1], "--out", out, "--label", "next", "--margin", "1.2")
+    found = json.loads((out / "comparison.json").read_text())
+    assert (found["new_label"], found["old_label"]) == ("next", "")
+    assert found["margin"] == pytest.approx(0.2)
+    result = _bench("trend", *folders, "--statistic", "p95", "--out", tmp_path / "trend")
+    assert isinstance(result.exception, UserError)
+    assert "leave it out" in str(result.exception)
