@@ -15,7 +15,7 @@ from skyshard.apdb.stores.sql_dialect import Dialect, near_polygon, select_rows,
 from skyshard.apdb.stores.sql_server import SqlServer, kept
 from skyshard.apdb.stores.store_settings import Pixels, StoreSettings, Upsert
 from skyshard.apdb.stores.stored_tables import StoredTable, stored_tables
-from skyshard.apdb.tables.apdb_tables import MONTH_DAYS
+from skyshard.apdb.tables.apdb_tables import MONTH_DAYS, MOST_DAYS
 from skyshard.basics.errors import UserError
 from skyshard.chunking.sphere import Box, Polygon
 
@@ -105,7 +105,7 @@ def wanted_history(
     unknown = sorted(set(columns or ()) - set(table.kind.schema.names))
     if unknown:
         raise UserError(f"table '{name}' has no column '{unknown[0]}'", remedy="correct its name")
-    if not (abs(since) < 1e9 and abs(until) < 1e9):
+    if not (abs(since) < MOST_DAYS and abs(until) < MOST_DAYS):
         raise UserError(f"times {since} and {until} are not MJD in days", remedy="give finite times")
     months = int(since // MONTH_DAYS), int(until // MONTH_DAYS)
     conditions = [*within_time(shape.dialect, table, since, until, months), *shape.conditions(region)]

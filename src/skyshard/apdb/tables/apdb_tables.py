@@ -18,6 +18,8 @@ from skyshard.catalog.schema import Column, Key, Table
 from skyshard.rowimage.sqltype import TypeClass
 
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
+MOST_DAYS = 1e9
+"""Times are less than this, before and after MJD 0; others are no MJD in days, and have no month."""
 MONTH_DAYS = 30.0
 """Length of a partition in time (``time_partition_days``): months are counted from MJD 0."""
 

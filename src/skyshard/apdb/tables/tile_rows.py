@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
 
 from skyshard.apdb.model import TileRows, VisitId
+from skyshard.apdb.tables.apdb_tables import MOST_DAYS
 from skyshard.basics.errors import UserError
 
 MAX_DETECTOR = 2**15 - 1
@@ -26,7 +26,7 @@ def check_tile_rows(rows: TileRows) -> None:
     tile = rows.tile
     if not 0 <= tile.id.detector <= MAX_DETECTOR or not 0 <= tile.id.visit < 2**62:
         _refuse(tile.id, "no such visit or detector", f"detectors are 0 to {MAX_DETECTOR}, visits 0 or more")
-    if not math.isfinite(tile.time):
+    if not abs(tile.time) < MOST_DAYS:
         _refuse(tile.id, f"its time is {tile.time}", "give MJD TAI in days")
     for name, table in (("DiaSource", rows.sources), ("DiaForcedSource", rows.forced)):
         _require_all(tile.id, name, table, "visit", tile.id.visit)
