@@ -1,14 +1,14 @@
-"""Kills processes at random instants under ingests, queries, repairs, moves or stores of visits; then all rows must be
-there once.
+"""Kills processes at random instants under ingests, queries, repairs, moves, stores of visits or upkeep beside them;
+then all rows must be there once.
 
-    python benchmarks/kill.py [--of ingest|queries|repair|moves|visits] [--times 200] [--seed 1] [--rows 20000]
+    python benchmarks/kill.py [--of ingest|queries|repair|moves|visits|upkeep] [--times 200] [--seed 1] [--rows 20000]
         [--kinds driver,node] [--json FILE]
 
 See ``tests/support/killing.py``, ``killing_queries.py``, ``killing_repairs.py``, ``killing_moves.py`` (drains and
-rebalances by turns) and ``killing_visits.py`` for what a round is. Every kind of process (or those of ``--kinds``) is
-struck in turn; ingests first in first transactions, then in second ones. Printed at the end: rounds that lost or
-doubled rows, gave wrong answers, or left something over. Exit code 1 when any did. The file is written anew after each
-round, so that a run that is ended early has its figures.
+rebalances by turns), ``killing_visits.py`` and ``killing_upkeep.py`` for what a round is. Every kind of process (or
+those of ``--kinds``) is struck in turn; ingests first in first transactions, then in second ones. Printed at the end:
+rounds that lost or doubled rows, gave wrong answers, or left something over. Exit code 1 when any did. The file is
+written anew after each round, so that a run that is ended early has its figures.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from tests.support.killing import FIRST, RUNTIMES, SECOND, Kind, Range, Strike
 from tests.support.killing_moves import MoveKind, MoveRange, MoveStrike
 from tests.support.killing_queries import QueryKind, QueryRange, QueryStrike
 from tests.support.killing_repairs import RepairKind, RepairRange, RepairStrike
+from tests.support.killing_upkeep import UpkeepKind, UpkeepRange
 from tests.support.killing_visits import VisitKind, VisitRange, VisitStrike
 
 AnyStrike = Strike | QueryStrike | RepairStrike | MoveStrike | VisitStrike
@@ -79,6 +80,7 @@ ROUNDS: Mapping[str, tuple[type[StrEnum], Rounds]] = {
     "repair": (RepairKind, partial(others, RepairRange)),
     "moves": (MoveKind, of_moves),
     "visits": (VisitKind, partial(others, VisitRange)),
+    "upkeep": (UpkeepKind, partial(others, UpkeepRange)),
 }
 
 

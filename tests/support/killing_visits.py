@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -42,6 +43,8 @@ from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.testbed import Testbed
 
 NODES, WRITERS = 2, 3
+WRITER = "writer"
+"""A victim that is no server."""
 TILES = 9
 """A round."""
 MOST_TILES = 60
@@ -66,7 +69,7 @@ class VisitKind(StrEnum):
 class VisitStrike:
     """One round: what was killed when, what had been acknowledged, and what was wrong."""
 
-    kind: VisitKind
+    kind: StrEnum
     victim: str
     delay_s: float
     acknowledged: int = 0
@@ -88,6 +91,9 @@ def wide_region(place: tuple[float, float]) -> Polygon:
 
 class VisitRange:
     """A private cluster with a mutable database, on which rounds leave more and more tiles."""
+
+    since = 0.0
+    """Readers look at tiles from then on."""
 
     def __init__(self, folder: Path, *, rows: int = 0, seed: int = 1) -> None:
         self.cluster = PrivateCluster(folder / "cluster")
@@ -134,9 +140,7 @@ class VisitRange:
         begun = time.monotonic()
         if len(self._tiles) > MOST_TILES:
             self._begin_anew()
-        victim = {VisitKind.CZAR: CZAR_NAME, VisitKind.NODE: f"node{self._random.randint(1, NODES)}"}.get(
-            kind, "writer"
-        )
+        victim = {VisitKind.CZAR: CZAR_NAME, VisitKind.NODE: f"node{self._random.randint(1, NODES)}"}.get(kind, WRITER)
         strike = VisitStrike(kind, victim, self._random.uniform(0.0, LONGEST_S))
         first = len(self._tiles)
         new = [
@@ -158,21 +162,17 @@ class VisitRange:
         """Have tiles stored, strike in the middle, and read all the time; gives what was acknowledged."""
         context = multiprocessing.get_context("fork")
         said = context.SimpleQueue()
-        insists = strike.kind is not VisitKind.WRITER
+        insists = strike.victim != WRITER
         writer = context.Process(target=_write, args=(self.cluster.folder, self._name, new, said, insists))
         writer.start()
         acknowledged = {said.get()}
         ends = threading.Event()
         reader = threading.Thread(target=self._read_on, args=(strike, new, ends))
         reader.start()
-        time.sleep(strike.delay_s)
-        if insists:
-            self.cluster.kill_server(strike.victim)
-            time.sleep(0.1)
-            self.cluster.start_server(strike.victim)
-        elif writer.pid is not None:
-            os.kill(writer.pid, signal.SIGKILL)
-        writer.join(ENDS_WITHIN_S)
+        with self._beside(strike):
+            time.sleep(strike.delay_s)
+            self._hit(strike, writer)
+            writer.join(ENDS_WITHIN_S)
         if insists and writer.exitcode != 0:
             strike.wrong.append(f"the writer ended with {writer.exitcode}")
             writer.kill()
@@ -182,6 +182,19 @@ class VisitRange:
             acknowledged.add(said.get())
         return acknowledged
 
+    def _beside(self, strike: VisitStrike) -> AbstractContextManager[object]:
+        """What else goes on while tiles are stored, from the first acknowledged tile on; nothing here."""
+        return contextlib.nullcontext()
+
+    def _hit(self, strike: VisitStrike, writer: Any) -> None:
+        """Kill what the round is to kill; a server is started again."""
+        if strike.victim != WRITER:
+            self.cluster.kill_server(strike.victim)
+            time.sleep(0.1)
+            self.cluster.start_server(strike.victim)
+        elif writer.pid is not None:
+            os.kill(writer.pid, signal.SIGKILL)
+
     def _read_on(self, strike: VisitStrike, new: Sequence[TileRows], ends: threading.Event) -> None:
         """Read both fields again and again: of each tile all rows or none."""
         whole = Counter({tile.tile.id.visit: tile.sources.num_rows for tile in (*self._tiles, *new)})
@@ -189,7 +202,7 @@ class VisitRange:
             while not ends.is_set():
                 for place in OVER_NODES:
                     try:
-                        rows = session.read_sources(wide_region(place), 0.0, 1e6, ["visit"]).rows
+                        rows = session.read_sources(wide_region(place), self.since, 1e6, ["visit"]).rows
                     except ClusterError:
                         strike.failed_reads += 1
                         continue
