@@ -14,6 +14,8 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[3]
 COMES_WITH = {"pydantic-core": "pydantic"}
 """Packages that another one brings along in the one version that fits it."""
+STUBS = {"_typeshed"}
+"""What only type checkers know."""
 
 
 def plain(name: str) -> str:
@@ -50,6 +52,6 @@ def test_every_package_that_the_code_imports_is_declared() -> None:
     graph = grimp.build_graph("skyshard", include_external_packages=True, cache_dir=None)
     imported = {name.split(".")[0] for name in graph.modules if not name.startswith("skyshard")}
     owners = packages_distributions()
-    for name in sorted(imported - set(sys.stdlib_module_names)):
+    for name in sorted(imported - STUBS - set(sys.stdlib_module_names)):
         known = {COMES_WITH.get(plain(owner), plain(owner)) for owner in owners.get(name, [name])}
         assert known & declared, f"{name} of {known}"
