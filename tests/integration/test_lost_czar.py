@@ -22,7 +22,9 @@ from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Progress
 from skyshard.cli.app import app
 from skyshard.cli.terminal.json_outputs import validate_output
+from skyshard.cluster.cluster import CZAR_NAME
 from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.db.connection import Account, connect
 from skyshard.node.node_loader import NodeLoader
 from skyshard.testbed import Testbed
 
@@ -95,6 +97,32 @@ def test_the_nodes_records_bring_all_back(history: History) -> None:
         history.is_right(testbed, ALIAS)
         assert testbed.ingest(history.files.mapping, database=RENAMED).transaction == 0
         more(history, testbed)
+
+
+def generations(testbed: Testbed) -> dict[str, int]:
+    """How often the chunks of each table have changed, by its name."""
+    with connect(testbed.cluster.endpoint(CZAR_NAME), Account.ADMIN) as czar:
+        rows = czar.rows("SELECT `database`, name, generation FROM skyshard_registry.`tables`")
+    return {f"{database}.{name}": int(number) for database, name, number in rows}
+
+
+@pytest.mark.parametrize("way", ["dump", "records"])
+def test_tables_that_come_back_have_generations_that_they_never_had(history: History, tmp_path: Path, way: str) -> None:
+    """So that nobody who was slow meanwhile keeps what it has made of their rows before."""
+    with Testbed(history.cluster.folder) as testbed:
+        testbed.backup.dump(tmp_path / "dump")
+        before = generations(testbed)
+        for _ in range(2):
+            if way == "dump":
+                testbed.backup.restore(tmp_path / "dump", force=True)
+            else:
+                testbed.backup.rebuild(force=True)
+                testbed.replicas.verify(RENAMED)
+            after = generations(testbed)
+            assert after.keys() == before.keys()
+            assert all(number > before[name] for name, number in after.items())
+            before = after
+        history.is_right(testbed)
 
 
 def test_what_came_after_the_dump_is_said(history: History, tmp_path: Path) -> None:

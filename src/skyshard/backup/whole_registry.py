@@ -2,8 +2,8 @@
 
 Rules: nothing else makes or upgrades the registry, or ingests, meanwhile. Numbers go on above all that nodes have seen,
 so that no later table meets an older one of its name; the generation goes up to the clock, above any that a czar may
-still have in mind. Open transactions and jobs get another owner; what transactions recorded of tables is read again,
-and jobs wait until they are resumed.
+still have in mind, and tables get generations that they never had. Open transactions and jobs get another owner; what
+transactions recorded of tables is read again, and jobs wait until they are resumed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from skyshard.db.connection import Account, Connection, connect
 from skyshard.db.lock_names import stay_open
 from skyshard.registry.backup.registry_rows import clear
 from skyshard.registry.schema.registry_lock import REGISTRY_LOCK, exclusive
+from skyshard.registry.stored.chunk_entries import first_generation
 from skyshard.registry.stored.lifecycle import JobState, ReplicaState, TransactionState
 from skyshard.registry.stored.plain_sql import GENERATION, named
 
@@ -65,5 +66,6 @@ def replaced_rows(
         for statement in _FIXES:
             admin.execute(statement)
         number = max(before, generation, int(time.time())) + 1
+        admin.execute(f"UPDATE {named('tables')} SET generation = %s", [first_generation(number)])
         admin.execute(f"REPLACE INTO {named('generation')} VALUES (1, %s)", [number])
         admin.execute("COMMIT")

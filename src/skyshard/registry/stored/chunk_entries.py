@@ -5,7 +5,8 @@ raises the table's generation and writes entries of that generation; entries of 
 Two that change rows of a table make its entries one after the other, each of what the other has committed: ``renew``
 locks the table's row before it reads, in a transaction that reads what is committed.
 Missing ones are made of the rows when they are read, and kept (``keep``) if the rows have not changed since.
-A table that takes the name of one that was dropped begins with a generation that this one never had.
+A table that takes the name of one that was dropped, or whose rows a dump brings back, begins with a generation that the
+one before never had.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ _GENERATION_BITS = 24
 """Changes, 16 million, after which a table would have the generations of one that the next transaction brings."""
 
 
-def first_generation(transaction: int) -> int:
-    """The generation of a table that a transaction brings; numbers of transactions are never given twice."""
-    return transaction << _GENERATION_BITS
+def first_generation(number: int) -> int:
+    """The generation of a table that comes with a number that is never given twice: of its transaction, or of what took
+    the place of the whole registry, which is a time."""
+    return number << _GENERATION_BITS
 
 
 def read_replica_columns(ask: Ask, database: str, tables: Sequence[str]) -> dict[str, ReplicaColumns]:
