@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -66,7 +67,7 @@ def rows(admin: Connection, month: int) -> list[int]:
 def test_a_month_that_is_prepared_has_an_extent_in_each_file_and_no_row(store: VisitStore, admin: Connection) -> None:
     """InnoDB lengthens a file below 64 pages page by page, and waits for the disk each time."""
     done = store.prepare_month(NIGHT + 30.0)
-    assert {(one.table, one.kind) for one in done} == {(name, "prepare") for name in MONTHLY}
+    assert {(one.table, one.kind) for one in done} == {("", "prepare")}
     assert list(pages(admin, 2001)) == sorted(MONTHLY)
     assert min(pages(admin, 2001).values()) >= 64
     assert rows(admin, 2001) == [0, 0, 0]
@@ -96,7 +97,7 @@ def test_nobody_sees_the_rows_that_lengthen_a_file(
         assert testbed.query(counted, database=DATABASE).table.column(0).to_pylist() == [later.forced.num_rows]
         fills.cut()
     while any(int(count) for (count,) in admin.rows("SELECT COUNT(*) FROM information_schema.INNODB_TRX")):
-        pass
+        time.sleep(0.2)  # the server looks anew only where nobody has asked for a tenth of a second
     assert rows(admin, 2001) == [part.num_rows for part in (later.objects, later.sources, later.forced)]
     with closing(store.open_session()) as session:
         found = session.read_sources(region_of(FIELD), NIGHT + 1.0, NIGHT + 40.0, ["visit"]).rows
@@ -106,7 +107,7 @@ def test_nobody_sees_the_rows_that_lengthen_a_file(
 def test_one_server_does_it_too(tmp_path: Path) -> None:
     """Its tables have no other indexes than the key."""
     with closing(MariaDbStore(tmp_path / "one", StoreSettings())) as single:
-        assert len(single.prepare_month(NIGHT)) == 3
+        assert [one.kind for one in single.prepare_month(NIGHT)] == ["prepare"]
         with connect(single._server.endpoint, Account.ADMIN, SINGLE) as admin:
             assert min(pages(admin, 2000).values()) >= 64
             assert rows(admin, 2000) == [0, 0, 0]

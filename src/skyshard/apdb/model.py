@@ -49,7 +49,7 @@ class Operation:
     """One statement, or one group of statements to several nodes at once, as it was timed."""
 
     table: TableName | Literal[""]
-    """Empty for a commit."""
+    """Empty for a commit, and for a month that is made ready."""
     kind: OperationKind
     rows: int
     bytes: int

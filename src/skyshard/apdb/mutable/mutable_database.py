@@ -130,7 +130,7 @@ class MutableDatabase:
         """Give the monthly tables of some nodes, or of all that have chunks, these months, where they lack them.
 
         Returns:
-            Node → an operation for each table that got one.
+            Node → an operation for each month that it got.
         """
         done: dict[str, list[Operation]] = {}
         for node in nodes or sorted(set(self._placed.values())):
@@ -142,12 +142,10 @@ class MutableDatabase:
 
     def _make_months(self, node: str, months: Sequence[int]) -> list[Operation]:
         done: list[Operation] = []
-        missing = [month for month in months if (node, month) not in self._months]
-        if missing:
-            with connect(self.cluster.node(node).sql, Account.ADMIN, self.database) as admin:
-                for month in missing:
-                    done += make_month(admin, node, month, self.layout.engine)
-                    self._months.add((node, month))
+        for month in months:
+            if (node, month) not in self._months:
+                done += make_month(self.cluster.node(node).sql, self.database, node, month, self.layout.engine)
+                self._months.add((node, month))
         return done
 
     def forget_months(self, months: Iterable[int]) -> None:

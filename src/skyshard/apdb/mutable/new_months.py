@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from skyshard.apdb.model import Operation, TableName
 from skyshard.apdb.mutable.bounded_ddl import bound_waits, change_table
 from skyshard.apdb.mutable.mutable_tables import MONTH, add_month, has_month, partition_name
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table
-from skyshard.db.connection import Connection, quote_name
+from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name
 
 LENGTHENED = "InnoDB"
 """The engine whose files are."""
@@ -33,24 +34,33 @@ _FILLED = {
 """Type -> the bytes of a value in a row, and the value in a row that is to go again."""
 
 
-def make_month(admin: Connection, node: str, month: int, engine: str) -> list[Operation]:
-    """Give the monthly tables of a server a month, where they lack it; an operation for each that did.
+def make_month(endpoint: Endpoint, database: str, node: str, month: int, engine: str) -> list[Operation]:
+    """Give the monthly tables of a server a month; one operation where some lacked it, else none.
 
-    Args:
-        admin: a session of the administrator, in the database.
+    They are made at once, for each waits for the disk again and again.
 
     Raises:
         ClusterError: statements used a table for a minute.
     """
-    done = []
-    for name in TABLE_NAMES:
-        if apdb_table(name).is_monthly and not has_month(admin, name, month):
-            begun = time.perf_counter()
-            change_table(admin, node, name, add_month(name, month))
-            if engine == LENGTHENED:
-                lengthen(admin, name, month)
-            done.append(Operation(name, "prepare", 0, 0, time.perf_counter() - begun, 0.0))
-    return done
+
+    def make(name: TableName) -> bool:
+        with connect(endpoint, Account.ADMIN, database) as admin:
+            return _made(admin, node, name, month, engine)
+
+    monthly = [name for name in TABLE_NAMES if apdb_table(name).is_monthly]
+    with ThreadPoolExecutor(len(monthly), thread_name_prefix="month") as threads:
+        begun = time.perf_counter()
+        is_new = any(list(threads.map(make, monthly)))
+        return [Operation("", "prepare", 0, 0, time.perf_counter() - begun, 0.0)] if is_new else []
+
+
+def _made(admin: Connection, node: str, name: TableName, month: int, engine: str) -> bool:
+    if has_month(admin, name, month):
+        return False
+    change_table(admin, node, name, add_month(name, month))
+    if engine == LENGTHENED:
+        lengthen(admin, name, month)
+    return True
 
 
 def lengthen(admin: Connection, name: TableName, month: int) -> None:

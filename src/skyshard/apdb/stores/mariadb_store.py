@@ -97,8 +97,8 @@ class MariaDbStore:
         """Give the monthly tables a partition, where they lack it."""
         if month in self._months:
             return ()
-        with self._lock, connect(self._server.endpoint, Account.ADMIN, DATABASE) as admin:
-            done = make_month(admin, self.name, month, self._shape.settings.engine)
+        with self._lock:
+            done = make_month(self._server.endpoint, DATABASE, self.name, month, self._shape.settings.engine)
             self._months.add(month)
         return done
 
