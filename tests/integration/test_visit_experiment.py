@@ -81,7 +81,35 @@ def test_a_recipe_gives_the_variable_objects_of_a_cell(tmp_path: Path) -> None:
         assert isinstance(counts, list)
         assert 0 < sum(counts) <= 2 * 5
     again = json.loads((out / "plan.json").read_text())["inputs"]
-    assert {"recipe mini few", "recipe tiny few"} <= set(again)
+    assert {"recipe mini few.yaml", "recipe tiny few.yaml"} <= set(again)
+
+
+def test_an_experiment_is_the_same_from_whichever_folder_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recipes beside it, or beside its workload, are known by their names there: a run goes on from anywhere."""
+    file = _file(tmp_path, "factors: {recipe: [mini, sky.yaml]}\n")
+    (tmp_path / "sky.yaml").write_text(data_file("synth", "recipes", "mini.yaml").read_text())
+    (tmp_path / "own.yaml").write_text(WORKLOAD.replace("count: 16", "recipe: sky.yaml\n      count: 16"))
+    own = tmp_path / "of_workload.yaml"
+    own.write_text(HEAD.replace("few.yaml", "own.yaml") + "factors: {columns: [all, needed]}\n")
+    there = [check_visits(read_experiment(one)).inputs for one in (file, own)]
+    monkeypatch.chdir(tmp_path)
+    assert [check_visits(read_experiment(Path(one.name))).inputs for one in (file, own)] == there
+    assert {name for one in there for name in one if name.startswith("recipe")} == {
+        "recipe mini few.yaml", "recipe sky.yaml few.yaml", "recipe of workload own.yaml",
+    }  # fmt: skip
+
+
+def test_workloads_of_one_name_are_each_checked(tmp_path: Path) -> None:
+    """The second one's fields have no object of the recipe: refused before anything is made."""
+    file = _file(tmp_path, "")
+    (tmp_path / "other.yaml").write_text(WORKLOAD.replace("fields: 2", "fields: [[180.0, -60.0]]"))
+    file.write_text(
+        HEAD.replace("workload: few.yaml\n", "") + "recipe: mini\nfactors: {workload: [few.yaml, other.yaml]}\n"
+    )
+    with pytest.raises(UserError, match="has no variable object in any of the 1 fields"):
+        check_visits(read_experiment(file))
 
 
 def test_a_backend_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> None:

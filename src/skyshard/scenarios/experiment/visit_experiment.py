@@ -107,22 +107,25 @@ def check_visits(read: ReadExperiment) -> CheckedVisits:
 
 
 def _recipes(checked: CheckedVisits) -> dict[str, str]:
-    """Digests of the recipes that cells or their workloads name, each with variable objects in the fields of visits."""
+    """Digests of the recipes that cells or their workloads name, each with variable objects in the fields of visits.
+
+    They are known by what the file calls them: the same file may be read by another path when a run goes on.
+    """
     found: dict[str, str] = {}
     for cell in checked.design.cells:
-        workload = checked.workload(cell)
+        workload, named = checked.workload(cell), str(cell.all["workload"])
         load = workload.phases[0].visits
-        if load is None or not load.recipe or f"recipe {load.recipe} {workload.name}" in found:
+        factor = "recipe" if "recipe" in cell.all else "workload"
+        key = f"recipe {cell.all['recipe']} {named}" if factor == "recipe" else f"recipe of workload {named}"
+        if load is None or not load.recipe or key in found:
             continue
         try:
             recipe = recipe_of(workload)
             load.sky(workload.seed + 1, 1, recipe)
         except UserError as error:
-            factor = "recipe" if "recipe" in cell.all else "workload"
             raise checked.read.fault(place_of(checked.read, cell, factor), error.what, error.remedy) from None
         if recipe is not None:
-            digest = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:16]
-            found[f"recipe {load.recipe} {workload.name}"] = digest
+            found[key] = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:16]
     return found
 
 
