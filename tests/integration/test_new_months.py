@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -111,3 +111,24 @@ def test_one_server_does_it_too(tmp_path: Path) -> None:
         with connect(single._server.endpoint, Account.ADMIN, SINGLE) as admin:
             assert min(pages(admin, 2000).values()) >= 64
             assert rows(admin, 2000) == [0, 0, 0]
+
+
+class _MadeMeanwhile(tuple[str, int]):
+    """A month of a node; whoever looks at it has another client's come in between."""
+
+    months: set[tuple[str, int]]
+
+    def __iter__(self) -> Iterator[str | int]:
+        self.months.add(("another", len(self.months)))
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("forget", [lambda one: one.forget_months([2000]), lambda one: one.forget_months_of("gone")])
+def test_months_are_forgotten_while_other_clients_make_some(
+    database: MutableDatabase, forget: Callable[[MutableDatabase], None]
+) -> None:
+    """A store whose month was dropped forgets it while others come; it failed with a set that changed its size."""
+    made = _MadeMeanwhile(("gone", 2000))
+    made.months = database._months = {("kept", 2001), made}
+    forget(database)
+    assert database._months == {("kept", 2001)}

@@ -39,6 +39,7 @@ class MutableDatabase:
     registry: Registry
     _placed: dict[int, str] = field(default_factory=dict)
     _months: set[tuple[str, int]] = field(default_factory=set)
+    """Of nodes, that are made. Clients add to it at any time; one that is lost is looked for again."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _month_lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -151,11 +152,11 @@ class MutableDatabase:
     def forget_months(self, months: Iterable[int]) -> None:
         """After a drop: whoever stores into one of them again makes it again."""
         gone = set(months)
-        self._months = {(node, month) for node, month in self._months if month not in gone}
+        self._months = {(node, month) for node, month in tuple(self._months) if month not in gone}
 
     def forget_months_of(self, node: str) -> None:
         """After a month was not there: another process has dropped it, and perhaps others."""
-        self._months = {(other, month) for other, month in self._months if other != node}
+        self._months = {(other, month) for other, month in tuple(self._months) if other != node}
 
     def placed(self) -> Mapping[int, str]:
         """Chunk → node, as it is now."""
