@@ -137,7 +137,8 @@ _STORES_WITH = {
     "engine": ("mariadb", CLUSTER), "nodes": (CLUSTER,), "pixels": tuple(one for one in STORES if one != CLUSTER),
 }  # fmt: skip
 """The stores that a factor is of: a cluster has the pieces of the sky of its layout."""
-
+_OF_ALL_STORES = {"pixels": "chunks"}
+"""A level of such a factor that the others have, too."""
 
 _LEVELS_OF_STORES: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     ("pixels", "q3c", lambda target: target == "postgresql"),
@@ -157,7 +158,7 @@ def _refuse_beside_visits(read: ReadExperiment, cell: Cell) -> None:
         what = f"target '{target}' stores no visits"
         raise read.fault(place_of(read, cell, "target"), what, f"name one of: {', '.join(STORES)}")
     for name, stores in _STORES_WITH.items():
-        if name in chosen and target not in stores:
+        if name in chosen and target not in stores and chosen[name] != _OF_ALL_STORES.get(name):
             what = f"'{name}' contradicts target {target}: it is of target {' and '.join(stores)} only"
             raise read.fault(place_of(read, cell, name), what, "name the cells that can be under 'cells'")
     for name, level, can in _LEVELS_OF_STORES:

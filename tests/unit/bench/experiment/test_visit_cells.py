@@ -52,6 +52,14 @@ def test_what_visits_cannot_have_is_refused(tmp_path: Path, text: str, words: st
         make_design(_read(tmp_path, text), is_of_visits=True)
 
 
+def test_chunks_are_the_pixels_of_any_store(tmp_path: Path) -> None:
+    """A cluster has no others: a file that says so for all of its stores says what is."""
+    design = make_design(
+        _read(tmp_path, "factors: {target: [mariadb, cluster]}\nhold: {pixels: chunks}\n"), is_of_visits=True
+    )
+    assert [cell.all["pixels"] for cell in design.cells] == ["chunks", "chunks"]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
