@@ -151,7 +151,8 @@ def read_runs(
     """
     ahead: deque[Block] = deque()
     for block in _blocks(runs, names, limits or {}):
-        fetch_spans(block.spans)
+        if not block.is_in_memory:
+            fetch_spans(block.spans)
         ahead.append(block)
         if len(ahead) > READ_AHEAD:
             yield _in_memory(ahead.popleft())
@@ -160,7 +161,8 @@ def read_runs(
 
 
 def _in_memory(block: Block) -> pa.RecordBatch:
-    require_spans(block.spans)
+    if not block.is_in_memory:
+        require_spans(block.spans)
     return block.batch
 
 

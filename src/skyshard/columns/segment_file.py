@@ -22,7 +22,7 @@ from skyshard.columns.block_figures import BlockFigures, FiguresTaken, at_its_be
 from skyshard.columns.segment_index import BLOCKS_KEY, SegmentIndex, UnreadableSegment, schema_of
 from skyshard.host.atomic_files import new_file
 from skyshard.host.disk_space import require_room, writing
-from skyshard.host.mapped_pages import fetch_pages, require_pages
+from skyshard.host.mapped_pages import are_in_memory, fetch_pages, require_pages, tells_pages
 from skyshard.rowimage.digest import digest
 
 BATCH_ROWS = 1 << 16
@@ -187,6 +187,17 @@ class Block:
 
     batch: pa.RecordBatch
     spans: tuple[Span, ...]
+    is_told: bool
+    """Whether the system says which pages of the file are in memory."""
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all of the columns is known to be; if so, it need not be asked for."""
+        return self.is_told and all(are_in_memory(address, size) for address, size in self.spans)
+
+    def slice(self, first: int, rows: int) -> Block:
+        """Some of its rows."""
+        return replace(self, batch=self.batch.slice(first, rows))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -204,6 +215,8 @@ class Segment:
     mapped: mmap.mmap
     address: int
     """Where the mapping begins in memory."""
+    is_told: bool
+    """Whether the system says which pages of it are in memory."""
     known_blocks: dict[tuple[str, ...], Sequence[Block]] = field(default_factory=dict)
 
     @staticmethod
@@ -216,6 +229,7 @@ class Segment:
         try:
             with path.open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+            is_told = tells_pages(path)
             mapped.madvise(mmap.MADV_RANDOM)  # who reads says what: ``fetch_spans``
             buffer = pa.py_buffer(mapped)
             reader = pa.ipc.open_file(pa.BufferReader(buffer))
@@ -228,7 +242,7 @@ class Segment:
         if held != index.batch_rows or reader.schema.names != names or reader.schema.types != kinds:
             raise UnreadableSegment("its rows or columns are not those of its index")
         first, places = np.cumsum([0, *held]).tolist(), {name: place for place, name in enumerate(names)}
-        return Segment(path, len(mapped), index, batches, tuple(first), places, mapped, buffer.address)
+        return Segment(path, len(mapped), index, batches, tuple(first), places, mapped, buffer.address, is_told)
 
     def blocks(self, names: Sequence[str]) -> Sequence[Block]:
         """Some columns of each batch; made once for several scans of the same columns. Any thread may ask."""
@@ -237,7 +251,9 @@ class Segment:
         if found is None:
             places = [self.places[name] for name in listed]
             picked = ([batch.column(place) for place in places] for batch in self.batches)
-            found = [Block(pa.RecordBatch.from_arrays(some, names=listed), spans_of(some)) for some in picked]
+            found = [
+                Block(pa.RecordBatch.from_arrays(some, names=listed), spans_of(some), self.is_told) for some in picked
+            ]
             if len(self.known_blocks) >= _KNOWN_BLOCKS:
                 self.known_blocks.clear()
             self.known_blocks[listed] = found
@@ -251,7 +267,7 @@ class Segment:
             block, skip = blocks[number], first - self.first_rows[number]
             some = min(count, block.batch.num_rows - skip)
             whole = some == block.batch.num_rows
-            yield number, block if whole else Block(block.batch.slice(skip, some), block.spans)
+            yield number, block if whole else block.slice(skip, some)
             first, count, number = first + some, count - some, number + 1
 
     def faults(self) -> Iterator[str]:

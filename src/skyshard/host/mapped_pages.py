@@ -11,6 +11,7 @@ import errno
 import mmap
 import os
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 POPULATE_READ = 22
@@ -22,6 +23,35 @@ def _madvise() -> Any:
     found = ctypes.CDLL(None, use_errno=True).madvise
     found.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     return found
+
+
+@cache
+def _mincore() -> Any:
+    found = ctypes.PyDLL(None).mincore  # some microseconds: not worth to let other threads run, and wait for them
+    found.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+    return found
+
+
+def tells_pages(path: Path) -> bool:
+    """Whether the system tells this process which pages of a file are in memory: of a file that is somebody else's, and
+    that it may not write, the system says that all are (mincore(2))."""
+    return path.stat().st_uid == os.geteuid() or os.access(path, os.W_OK, effective_ids=True)
+
+
+def are_in_memory(address: int, size: int) -> bool:
+    """Whether all pages of so many bytes at an address of a mapping are in memory; see :func:`tells_pages`.
+
+    A tenth of the time that asking for the pages takes.
+
+    >>> are_in_memory(0, 0)
+    True
+    """
+    start = address // mmap.PAGESIZE * mmap.PAGESIZE
+    pages = -((start - address - size) // mmap.PAGESIZE) if size else 0
+    told = (ctypes.c_uint8 * pages)()
+    if pages and _mincore()(start, address + size - start, told):
+        return False
+    return bytes(told).count(1) == pages
 
 
 def fetch_pages(address: int, size: int) -> None:
