@@ -56,8 +56,11 @@ FACTS = VisitFacts(window_visits=240, visits_per_month=20, fields=4, target_s=0.
 def made_visit_trial(
     made: MadeVisits, facts: VisitFacts = FACTS, *, target: str = "sqlite", day: int = 0
 ) -> VisitTrial:
-    """A whole trial; its manifest names a workload of queries, whose place the phase of visits takes."""
-    manifest = made_manifest(made_workload(), day=day).model_copy(update={"target": target})
+    """A whole trial; its manifest names a workload of queries, whose phase has the name of that of visits."""
+    workload = made_workload()
+    phases = [one.model_copy(update={"name": made.phase}) for one in workload.phases]
+    workload = workload.model_copy(update={"phases": phases})
+    manifest = made_manifest(workload, day=day).model_copy(update={"target": target})
     samples = made_samples(made)
     return VisitTrial(manifest, summarise_visits(samples, {made.phase: facts}), samples)
 

@@ -54,15 +54,25 @@ def not_compared(new: Side, old: Side) -> list[str]:
 
 
 def visit_losses(new: Side, old: Side) -> list[VisitLoss]:
-    """More wrong answers, lost visits, or trials in which a phase had no whole visit than before, as shares."""
+    """More wrong answers, lost visits, or trials in which a phase had no whole visit than before, as shares.
+
+    Trials of workloads without the phase, which may be compared all the same, have lost nothing of it.
+    """
     found = []
     for phase in dict.fromkeys(one.phase for _, trial in old for one in trial.summary.phases):
-        sides = [[_phase(trial, phase) for _, trial in side] for side in (new, old)]
+        sides = [[_phase(trial, phase) for _, trial in side if is_wanted(trial, phase)] for side in (new, old)]
+        if not all(sides):
+            continue
         for what, share in _SHARES:
             ours, before = (share(side) for side in sides)
             if ours > before:
                 found.append(VisitLoss(phase=phase, what=what, new=ours, old=before))
     return found
+
+
+def is_wanted(trial: VisitTrial, phase: str) -> bool:
+    """Whether the workload of a trial has a phase."""
+    return any(one.name == phase for one in trial.manifest.workload.phases)
 
 
 def _phase(trial: VisitTrial, name: str) -> PhaseNumbers | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from skyshard.basics.errors import UserError
 from skyshard.bench.compare.losses import AskedQueries, Loss
 from skyshard.bench.compare.trend import Point, Trend, all_series, why_not_comparable
+from skyshard.bench.compare.visit_losses import is_wanted
 from skyshard.bench.record.visit_summary import PhaseNumbers, SeriesNumbers
 from skyshard.bench.record.visit_trial import VisitTrial
 
@@ -63,9 +64,12 @@ def _losses(trials: Sequence[VisitTrial]) -> list[Loss]:
 
 
 def _missing(trials: Sequence[VisitTrial]) -> list[Loss]:
-    """Phases that all trials before the newest ran, and it did not."""
+    """Phases that all trials before the newest ran, and it did not, though its workload has them."""
     there = [{one.phase: one for one in trial.summary.phases} for trial in trials]
-    names = [name for name in there[0] if all(name in one for one in there[:-1]) and name not in there[-1]]
+    names = [
+        name for name in there[0]
+        if all(name in one for one in there[:-1]) and name not in there[-1] and is_wanted(trials[-1], name)
+    ]  # fmt: skip
     return [
         Loss(
             phase=name, class_name="visits", query="", new=_asked([]), old=_asked([one[name] for one in there[:-1]]),

@@ -116,6 +116,29 @@ def test_a_side_whose_visits_all_failed_is_a_regression(tmp_path: Path) -> None:
         assert "No kind of work" in write_visit_comparison(found, tmp_path, new, OLD[:1]).read_text()
 
 
+def _longer(trial: VisitTrial) -> VisitTrial:
+    """The same trial of a workload that has a second phase, which went like the first."""
+    (ran,), (planned,) = trial.summary.phases, trial.manifest.workload.phases
+    workload = trial.manifest.workload.model_copy(
+        update={"phases": [planned, planned.model_copy(update={"name": "later"})]}
+    )
+    manifest = trial.manifest.model_copy(update={"workload": workload, "workload_digest": "longer"})
+    phases = [ran, ran.model_copy(update={"phase": "later"})]
+    return replace(trial, manifest=manifest, summary=trial.summary.model_copy(update={"phases": phases}))
+
+
+def test_a_phase_that_the_new_workload_has_not_is_no_loss() -> None:
+    """What `--visits` leaves out, compared anyway: it was not to be run. The other way round it would be a gain."""
+    short, long = OLD[:1], [("long", _longer(OLD[1][1]))]
+    found = compare_visits(short, long, anyway=True)
+    assert found.regressions == []
+    assert "visit (later): in 0 of 1 new and 1 of 1 old trials only, so it is not compared." in found.not_compared
+    assert compare_visits(long, short, anyway=True).regressions == []
+    days = [made_visit_trial(replace(MADE, visits=60), day=day) for day in range(3)]
+    trend = visit_trend([("a", _longer(days[0])), ("b", _longer(days[1])), ("c", days[2])])
+    assert trend.regressions == []
+
+
 def test_trend_names_a_phase_that_the_newest_did_not_run() -> None:
     """It has no point of its series there, which alone would look as if nothing had happened."""
     first, second, last = (made_visit_trial(replace(MADE, visits=60), day=day) for day in range(3))
