@@ -23,3 +23,9 @@ SELECT s.n, COUNT(*), SUM(o.n) FROM Obj o JOIN Src s ON o.id = s.id GROUP BY n H
 SELECT s.n, o.k, MAX(s.x) FROM Obj o JOIN Src s ON o.id = s.id GROUP BY k, n
 SELECT s.m AS n, COUNT(*) FROM Obj o JOIN Src s ON o.id = s.id GROUP BY n
 SELECT n % 2 AS n, COUNT(*) FROM Obj GROUP BY n
+
+-- LIMIT without a merge
+SELECT 7 AS c FROM Obj ORDER BY NULL LIMIT 5
+SELECT 7 AS c FROM Obj WHERE id IS NOT NULL ORDER BY 1 + 1 LIMIT 5
+SELECT o.id, s.sid FROM Obj o JOIN Src s ON o.id = s.id LIMIT 18446744073709551615
+SELECT 7 AS c FROM Obj LIMIT 0

@@ -67,7 +67,7 @@ def local_steps(
         if terms:
             select.set("order", ordering(terms))
     template = source.template(select, columns, is_distinct=clauses.is_distinct)
-    is_any = not clauses.order and not clauses.is_distinct  # the same value may come from many chunks
+    is_any = not sorting(clauses) and not clauses.is_distinct  # the same value may come from many chunks
     most = most_rows if is_any else None
     declared = frozenset(name for name, part in columns.items() if clauses.is_distinct or is_declared(bound, part))
     pull = Pull(template, chunks, rows, tuple(columns), limit=most, declared=declared, reads=rows)

@@ -188,7 +188,7 @@ def _first_rows(batches: Generator[pa.RecordBatch, None, None], count: int) -> I
     """No more than so many of the rows; what brings more is ended."""
     with closing(batches):
         for batch in batches:
-            yield batch.slice(0, count)
+            yield batch.slice(0, min(count, batch.num_rows))  # a count may be more than Arrow's integers hold
             count -= batch.num_rows
             if count <= 0:
                 return

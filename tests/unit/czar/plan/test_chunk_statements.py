@@ -169,9 +169,10 @@ def test_pairs_across_the_edges_of_chunks_are_found_once(sky: FourChunks, radius
     assert any(chunk_of[one] != chunk_of[other] for one, other, _ in wanted)
 
 
-def test_a_limit_without_order_takes_so_many_rows_of_the_answer(sky: FourChunks) -> None:
-    """Any of them will do."""
-    found = sky.by_chunks("SELECT objectId FROM Object WHERE mag > 2 LIMIT 9")
+@pytest.mark.parametrize("order", ["", "ORDER BY NULL ", "ORDER BY 1 + 1 "])
+def test_a_limit_without_order_takes_so_many_rows_of_the_answer(sky: FourChunks, order: str) -> None:
+    """Any of them will do, also of those that are ordered by a constant."""
+    found = sky.by_chunks(f"SELECT objectId FROM Object WHERE mag > 2 {order}LIMIT 9")
     assert len(found) == 9
     assert set(found) <= set(sky.whole("SELECT objectId FROM Object WHERE mag > 2"))
 
