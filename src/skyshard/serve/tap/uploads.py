@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _NUMBERS = {
     "float": "float", "double": "double",
 }  # fmt: skip
 _HELP = "write UPLOAD=name,param:part or UPLOAD=name,https://..."
+_PARSING = threading.Lock()
+"""Warnings are the process's: of two documents at once, one would not hear what the parser says of its values."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def _parsed(where: str, content: bytes) -> Any:
     from astropy.io.votable.exceptions import W46, W51
 
     try:
-        with warnings.catch_warnings(record=True) as told:
+        with _PARSING, warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             found = parse_single_table(io.BytesIO(content), verify="warn")
     except Exception as error:  # whatever a parser says of whatever was sent

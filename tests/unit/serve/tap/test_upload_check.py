@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
 import struct
+import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +182,24 @@ def test_no_value_is_stored_as_another(kind: str, value: str, words: str) -> Non
     """The parser takes the nearest one, cuts a text, or sees none."""
     rows = f"<TABLEDATA><TR><TD>7</TD><TD>{value}</TD></TR></TABLEDATA>"
     refused(document(f'<FIELD name="n" datatype="int"/><FIELD name="v" datatype={kind}/>', rows), words)
+
+
+def test_values_are_refused_while_other_documents_are_read() -> None:
+    """Each thread hears what the parser says of its own document, and nobody's warnings are changed afterwards."""
+    field, filters = '<FIELD name="v" datatype="short"/>', list(warnings.filters)
+    rows = "".join(f"<TR><TD>{number % 99}</TD></TR>" for number in range(2_000))
+    right = document(field, f"<TABLEDATA>{rows}</TABLEDATA>")
+    wrong = document(field, f"<TABLEDATA>{3 * rows}<TR><TD>70000</TD></TR></TABLEDATA>")
+
+    def read(text: str) -> bool:
+        with contextlib.suppress(UserError):
+            return bool(read_upload("x", text.encode(), 10_000).rows)
+        return False
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(read, 6 * [right, wrong]))
+    assert found == 6 * [True, False]
+    assert list(warnings.filters) == filters
 
 
 def test_absent_numbers_are_null() -> None:
