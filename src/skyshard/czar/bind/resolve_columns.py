@@ -124,7 +124,7 @@ class Resolver:
         known = {visible.name for visible in self._visible}
         name = f"{column.table}.{column.name}" if column.table else column.name
         if column.table and not any(one.is_called(column.table) for one in self._block.references):
-            aliases = [reference.alias for reference in self._block.references]
+            aliases = [one.spelt or one.alias for one in self._block.references]
             raise UserError(
                 f"unknown table '{column.table}' in '{name}'{place(column)}",
                 remedy=near_or_all(column.table, aliases, "tables here"),
@@ -163,18 +163,26 @@ def _call(column: exp.Column, reference: Reference) -> None:
 
 
 def _with_database(references: list[Reference]) -> str:
-    names = [f"{min(one.called)}.{one.spelt or one.alias}" for one in references if one.called]
+    names = [_written(one, references) for one in references]
     return f"write {' or '.join(names)}, or give each an alias of its own"
+
+
+def _written(reference: Reference, others: list[Reference]) -> str:
+    """How statements name a table beside others: with its database where another one is called alike."""
+    name = reference.spelt or reference.alias
+    is_alike = any(other is not reference and other.is_called(name) for other in others)
+    return f"{min(reference.called)}.{name}" if is_alike and reference.called else name
 
 
 def _unqualified(column: exp.Column, visible: list[Visible]) -> Visible | None:
     lowered = column.name.lower()
     found = [one for one in visible if one.name.lower() == lowered]
     if len(found) > 1:
-        tables = " and ".join(repr(one.owner.alias) for one in found[:3])
+        owners = [one.owner for one in found]
+        names = [_written(one, owners) for one in owners[:3]]
         raise UserError(
-            f"column '{column.name}' is ambiguous: it is in {tables}{place(column)}",
-            remedy=f"write {found[0].owner.alias}.{column.name}",
+            f"column '{column.name}' is ambiguous: it is in {' and '.join(map(repr, names))}{place(column)}",
+            remedy=f"write {names[0]}.{column.name}",
         )
     return found[0] if found else None
 

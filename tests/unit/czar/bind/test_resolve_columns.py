@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlglot import exp
 from tests.support.four_chunks import Source
@@ -10,6 +12,7 @@ from tests.support.planned import bound_of
 from skyshard.basics.errors import UserError
 from skyshard.czar.bind.clauses import take_apart
 from skyshard.czar.sql.dialect import render
+from skyshard.registry.catalog.published_catalog import Catalog
 
 
 def meaning(sql: str, clause: str) -> list[str]:
@@ -76,6 +79,29 @@ def test_a_name_without_meaning_is_an_error_with_its_place(sql: str, what: str, 
     """What, where in the text, and a name that is like it or what there is."""
     with pytest.raises(UserError) as caught:
         bound_of(sql, Source())
+    assert what in caught.value.what
+    assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("sql", "what", "remedy"),
+    [
+        ("SELECT ra FROM sky.Object, sea.Object", "it is in 'sky.Object' and 'sea.Object'", "write sky.Object.ra"),
+        ("SELECT ra FROM sea.Object o, sky.Object o", "it is in 'sea.o' and 'sky.o'", "write sea.o.ra"),
+        ("SELECT ra FROM sky.Object o, sea.Object", "it is in 'o' and 'Object'", "write o.ra"),
+        ("SELECT Object.ra FROM sky.Object, sea.Object", "'Object.ra' is ambiguous", "sky.Object or sea.Object, or"),
+        ("SELECT q.ra FROM sky.Object, sea.Object", "unknown table 'q'", "tables here: Object, Object"),
+    ],
+)
+def test_tables_that_are_called_alike_are_named_with_their_databases(sql: str, what: str, remedy: str) -> None:
+    """As they have to be written, and not as they are called within."""
+
+    class TwoSkies(Source):
+        def catalog(self, database: str) -> Catalog:
+            return replace(super().catalog("sky"), database=database)
+
+    with pytest.raises(UserError) as caught:
+        bound_of(sql, TwoSkies())
     assert what in caught.value.what
     assert remedy in caught.value.remedy
 
