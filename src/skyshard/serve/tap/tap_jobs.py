@@ -202,7 +202,7 @@ class TapJobs:
 
     async def _run_here(self, job: Job, request: TapRequest, who: Identity) -> None:
         """Answer a query that brings tables, or asks the service's own, into a file."""
-        ended = replace(job, ended=Phase.ABORTED)
+        ended: dict[str, Any] = {"ended": Phase.ABORTED}
         try:
             documents = await self._lanes.call(self._folder.uploads, job.job_id)
             async with (
@@ -210,25 +210,26 @@ class TapJobs:
                 self._answers.open(request, documents, who) as rows,
             ):
                 await self._write(job, rows)
-            ended = replace(job, ended=Phase.COMPLETED, columns=[asdict(field) for field in rows.fields])
+            ended = {"ended": Phase.COMPLETED, "columns": [asdict(field) for field in rows.fields]}
         except TimeoutError:
-            words = f"it took longer than the {job.duration_s} s that it was given"
-            ended = replace(job, ended=Phase.ABORTED, error=words)
+            ended |= {"error": f"it took longer than the {job.duration_s} s that it was given"}
         except SkyshardError as error:
-            ended = replace(job, ended=Phase.ERROR, error=words_of(error))
+            ended = {"ended": Phase.ERROR, "error": words_of(error)}
         except Exception as error:
             ONLY_LOGGED.tell(DOOR_FAILED, door="tap", error=f"{type(error).__name__}: {error}")
-            ended = replace(job, ended=Phase.ERROR, error="the server failed; its log says why")
+            ended = {"ended": Phase.ERROR, "error": "the server failed; its log says why"}
         finally:
-            if self._is_wanted(job):
-                self._folder.save(replace(ended, ended_s=time.time()))
+            now = self._wanted(job)
+            if now is not None:
+                self._folder.save(replace(now, **ended, ended_s=time.time()))
             else:
                 self._folder.result(job.job_id).unlink(missing_ok=True)
 
-    def _is_wanted(self, job: Job) -> bool:
-        """Whether nobody has aborted or forgotten a job that runs here, as another process may."""
+    def _wanted(self, job: Job) -> Job | None:
+        """A job that runs here as it is now: it may have got another time of destruction meanwhile. None where somebody
+        has aborted or forgotten it, as another process may."""
         now = self._folder.find(job.job_id)
-        return now is not None and not now.ended
+        return None if now is None or now.ended else now
 
     async def _write(self, job: Job, rows: OpenRows) -> None:
         named = pa.schema([pa.field(f"c{place}", one.type) for place, one in enumerate(rows.schema)])
@@ -236,7 +237,7 @@ class TapJobs:
             writer = await self._lanes.call(pq.ParquetWriter, draft, named)
             with contextlib.closing(writer):
                 async for batch in rows.batches:
-                    if not self._is_wanted(job):
+                    if self._wanted(job) is None:
                         raise UserError("the job was aborted")
                     given = pa.RecordBatch.from_arrays(batch.columns, schema=named)
                     await self._lanes.call(writer.write_batch, given)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -256,10 +257,10 @@ def test_a_job_of_another_process_is_aborted_and_deleted(
         assert client.get(f"{made}/phase").text == "ABORTED"
 
 
-@pytest.mark.parametrize("is_deleted", [False, True])
-def test_a_job_that_another_process_ends_leaves_no_rows(tmp_path: Path, *, is_deleted: bool) -> None:
-    """Rows that come afterwards are dropped, and the job stays as the other one has left it."""
-    begun, go, folder = threading.Event(), threading.Event(), JobFolder(tmp_path)
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[tuple[httpx.Client, str, Callable[[], None]]]:
+    """A job that runs in this process, its place, and what lets it end and waits for that."""
+    begun, go = threading.Event(), threading.Event()
 
     class Held(PlayedOwnTables):
         def ask(self, sql: str) -> pa.Table:
@@ -268,25 +269,48 @@ def test_a_job_that_another_process_ends_leaves_no_rows(tmp_path: Path, *, is_de
             return super().ask(sql)
 
     own = Held(answers={OWN: pa.table({"table_name": ["sky.Object"]})})
-    services = played_services(PlayedQueries({}), None, played_tap(Source(), own, tmp_path))
+    services = played_services(PlayedQueries({}), None, played_tap(Source(), own, folder))
     work = Work(services, ServeFile(http="127.0.0.1:0", open=True, tap_rows=10))
     with TestClient(safe_app(http_routes(work), work.settings), base_url="http://localhost") as client:
         query = {"QUERY": "SELECT table_name FROM TAP_SCHEMA.tables", "PHASE": "RUN"}
         made = client.post("/tap/async", data=query, follow_redirects=False).headers["location"]
         assert begun.wait(60)
+
+        def end() -> None:
+            go.set()
+            while work.tap._jobs._here:
+                client.get("/tap/availability")
+
+        yield client, made, end
+    work.lanes.close()
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_job_that_another_process_ends_leaves_no_rows(tmp_path: Path, *, is_deleted: bool) -> None:
+    """Rows that come afterwards are dropped, and the job stays as the other one has left it."""
+    folder = JobFolder(tmp_path)
+    with running(tmp_path) as (client, made, end):
         job = folder.find(made.rpartition("/")[2])
         assert job is not None
         if is_deleted:
             folder.forget(job.job_id)
         else:
             folder.save(replace(job, ended="ABORTED"))
-        go.set()
-        while work.tap._jobs._here:
-            client.get("/tap/availability")
+        end()
         left = [] if is_deleted else [f"{job.job_id}.json"]
         assert [path.name for path in tmp_path.iterdir()] == left
         assert client.get(f"{made}/phase").text == ("there is no such job\n" if is_deleted else "ABORTED")
-    work.lanes.close()
+
+
+def test_a_time_of_destruction_that_comes_while_a_job_runs_is_kept(tmp_path: Path) -> None:
+    """The end of a job that a process of the door runs put the old one back."""
+    with running(tmp_path) as (client, made, end):
+        before = client.get(f"{made}/destruction").text
+        client.post(f"{made}/destruction", data={"DESTRUCTION": before.replace("Z", "+01:00")})
+        wanted = client.get(f"{made}/destruction").text
+        end()
+        assert wanted < before
+        assert [client.get(f"{made}/{part}").text for part in ("phase", "destruction")] == ["COMPLETED", wanted]
 
 
 def test_nothing_of_a_job_that_is_deleted_stays(client: httpx.Client, tmp_path: Path) -> None:
