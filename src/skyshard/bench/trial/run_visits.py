@@ -15,7 +15,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from skyshard.apdb.model import VisitStore
 from skyshard.apdb.sky.sky_settings import SkySettings
 from skyshard.apdb.sky.visit_sky import VisitSky
 from skyshard.basics.errors import UserError
+from skyshard.basics.lazy import locked_property
 from skyshard.basics.progress import Stage, announce
 from skyshard.bench.clock import WallClock
 from skyshard.bench.drive.progress_thread import ProgressThread
@@ -71,7 +71,7 @@ class VisitsAsked:
     recipe: Recipe | None = None
     """What the workload names: its variable objects are those of the fields."""
 
-    @cached_property
+    @locked_property
     def digest(self) -> str:
         """Of the workload and the content of its recipe, wherever its file is."""
         if self.recipe is None:
