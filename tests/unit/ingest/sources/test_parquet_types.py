@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +72,12 @@ def test_rows_stay_together_however_they_are_cut(tmp_path: Path, monkeypatch: py
     """In batches of few rows, over the edges of row groups, and in slices."""
     write_old(tmp_path / "t.parquet", NEAR + FAR, repeated=9)
     monkeypatch.setattr(parquet_files, "batch_rows", lambda table: 11)
-    kinds = {"n": "bigint", "t": "datetime(6)"}
-    rows, _ = read(source_of(tmp_path, kinds))
-    assert [(row["n"], row["t"]) for row in rows] == [(i, as_stored(t)) for i, t in enumerate((NEAR + FAR) * 9)]
+    source = source_of(tmp_path, {"n": "bigint", "t": "datetime(6)"})
+    cut, _ = parquet_files.parquet_slices(tmp_path / "t.parquet", split_bytes=1_000)
+    assert len(cut) > 2
+    for slices in (source.tables["T"].slices, tuple(cut)):
+        rows, _ = read(replace(source, tables={"T": replace(source.tables["T"], slices=slices)}))
+        assert [(row["n"], row["t"]) for row in rows] == [(i, as_stored(t)) for i, t in enumerate((NEAR + FAR) * 9)]
 
 
 def test_nanoseconds_are_kept_by_texts_and_counted_where_they_are_dropped(tmp_path: Path) -> None:
