@@ -80,7 +80,9 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
             mapped, notes = inferred[name].mapped, (*notes, *inferred[name].notes)
             schema = {name.lower(): inferred[name].table}
         made = _source_table(path, folder, name, mapped, schema, files.files, _origin(mapping, folder))
-        lost = _lost_columns(folder, mapped, files.files, made)
+        omitted = mapping.tables[name].omit
+        made = _without_offers(made, omitted)
+        lost = _lost_columns(folder, mapped, files.files, made, omitted)
         notes = (*notes, *lost_note(lost, "; declare them" if is_parquet(mapped.format, files.files[0]) else ""))
         tables[name] = replace(made, notes=notes, is_inferred=name in inferred, lost=lost)
     layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
@@ -90,11 +92,26 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
     return Source(str(path), "mapping", mapping.database, layout, tables, unopened=unopened)
 
 
-def _lost_columns(folder: Path, mapped: MappedTable, files: Sequence[Path], made: SourceTable) -> dict[str, str]:
-    """Columns that the names of folders give, not files, and the table does not take, each with the first folder."""
+def _without_offers(made: SourceTable, omitted: Sequence[str]) -> SourceTable:
+    """The table without what folders say of columns that the mapping omits."""
+    names = {name.lower() for name in omitted}
+    if not names:
+        return made
+    slices = [
+        replace(piece, offered=tuple(one for one in piece.offered if one[0].lower() not in names))
+        for piece in made.slices
+    ]
+    return replace(made, slices=tuple(slices))
+
+
+def _lost_columns(
+    folder: Path, mapped: MappedTable, files: Sequence[Path], made: SourceTable, omitted: Sequence[str]
+) -> dict[str, str]:
+    """Columns that the names of folders give, not files, and the table neither takes nor omits, each with the first
+    folder."""
     is_columnar = is_parquet(mapped.format, files[0])
     taken = {name for piece in made.slices for name, _ in piece.given}
-    lost = lost_columns((_below(folder, path) for path in files), {*made.table.column_names, *taken})
+    lost = lost_columns((_below(folder, path) for path in files), {*made.table.column_names, *taken, *omitted})
     there = own_names(parquet_slices(files[0])[1].names, lost) if lost and is_columnar else {}
     return {name: part for name, part in lost.items() if name not in there}
 

@@ -45,12 +45,12 @@ def test_later_files_take_the_columns_of_the_database(tmp_path: Path) -> None:
     assert batch.conversions == {"old: not in the file → NULL": 1}
 
 
-def in_folders(folder: Path, *bands: str, declares: bool = False) -> Source:
+def in_folders(folder: Path, *bands: str, declares: bool = False, omits: bool = False) -> Source:
     """Rows of each band in a folder that says it."""
     for number, band in enumerate(bands, 1):
         (folder / f"BAND={band}").mkdir(parents=True)
         pq.write_table(objects(number, 1), folder / f"BAND={band}" / "o.parquet")
-    declared = ", declare: [{name: band, type: char(4)}]" * declares
+    declared = ", declare: [{name: band, type: char(4)}]" * declares + ", omit: [Band]" * omits
     (folder / "mapping.yaml").write_text(
         "version: 1\ndatabase: made\nschema: infer\nlayout: qserv-340-3\n"
         f"tables: {{Object: {{files: ['*/o.parquet'], duplicates: keep-all{declared}}}}}\n"
@@ -72,6 +72,16 @@ def test_folders_give_later_files_the_columns_that_the_database_has(tmp_path: Pa
     assert {piece.fingerprint() for piece in first.tables["Object"].slices} < {
         piece.fingerprint() for piece in table.slices
     }
+
+
+def test_a_column_that_the_mapping_omits_is_not_taken_from_folders(tmp_path: Path) -> None:
+    """It is NULL, as one of the files that is omitted: what a mapping says goes before what folders offer."""
+    first = in_folders(tmp_path / "a", "g", declares=True)
+    later = in_folders(tmp_path / "b", "g", "r", omits=True)
+    assert not any("band" in note.lower() for note in later.tables["Object"].notes)
+    table = with_kept_columns(later, "made", definitions(first)).tables["Object"]
+    batches = [batch for piece in table.slices for batch in table.reader.batches(piece, table.table, table.layout)]
+    assert [row["band"] for batch in batches for row in batch.batch.to_pylist()] == [None, None]
 
 
 def test_files_that_came_before_folders_gave_their_values_are_known(tmp_path: Path) -> None:
