@@ -49,7 +49,7 @@ class Operation:
     """One statement, or one group of statements to several nodes at once, as it was timed."""
 
     table: TableName | Literal[""]
-    """Empty for a commit, and for a month that is made ready."""
+    """Empty for a commit, and where several tables get their month at once."""
     kind: OperationKind
     rows: int
     bytes: int
@@ -163,7 +163,7 @@ class VisitStore(Protocol):
         ...
 
     def prepare_month(self, time: float) -> Sequence[Operation]:
-        """Make the month of a time, MJD TAI, ready for rows, where it is not; empty where there is nothing to do.
+        """Make the month of a time, MJD TAI, ready for rows; empty where this process knows that it is.
 
         A store does it, too, for a month that nobody has prepared, and is the longer for it.
         """
