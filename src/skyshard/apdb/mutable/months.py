@@ -18,9 +18,8 @@ from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES, drop_months, ha
 from skyshard.apdb.tables.apdb_tables import MONTH_DAYS, month_of
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.db.connection import Account, Connection, connect, quote_name
-from skyshard.registry.catalog.mutable_chunks import TILE_STORES, stores_lock
+from skyshard.registry.catalog.mutable_chunks import STORES_LOCK_WAIT_S, TILE_STORES, stores_lock
 
-LOCK_WAIT_S = 120
 HISTORY_MONTHS = 12
 """Months before the present one that visits read."""
 
@@ -54,7 +53,7 @@ def _unread_and_no_store_enters(database: MutableDatabase, month: int) -> Iterat
         ClusterError: stores are being entered for too long.
     """
     with connect(database.ledger, Account.WRITER, database.database) as ledger:
-        if ledger.value("SELECT GET_LOCK(%s, %s)", [stores_lock(database.database), LOCK_WAIT_S]) != 1:
+        if ledger.value("SELECT GET_LOCK(%s, %s)", [stores_lock(database.database), STORES_LOCK_WAIT_S]) != 1:
             raise ClusterError(f"tiles of '{database.shown}' are being entered for too long", retryable=True)
         _require_unread(database, month)
         yield

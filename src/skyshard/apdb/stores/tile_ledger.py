@@ -18,9 +18,15 @@ from skyshard.apdb.stores.ledger import TILES_SCHEMA
 from skyshard.apdb.stores.sql_dialect import double
 from skyshard.basics.errors import ClusterError, SkyshardError
 from skyshard.db.connection import Connection, quote_name, quote_text
-from skyshard.registry.catalog.mutable_chunks import TILE_STORES, Visible, read_nodes, read_visible, stores_lock
+from skyshard.registry.catalog.mutable_chunks import (
+    STORES_LOCK_WAIT_S,
+    TILE_STORES,
+    Visible,
+    read_nodes,
+    read_visible,
+    stores_lock,
+)
 
-LOCK_WAIT_S = 120
 _STORES = quote_name(TILE_STORES)
 
 
@@ -60,8 +66,8 @@ class TileLedger:
         # one question to the server: others wait for their numbers until this one is given
         rows = self._connection.rows(
             "BEGIN NOT ATOMIC "
-            f"DECLARE has_tile INT DEFAULT GET_LOCK({mine}, {LOCK_WAIT_S}); "
-            f"DECLARE has_turn INT DEFAULT IF(has_tile = 1, GET_LOCK({all_tiles}, {LOCK_WAIT_S}), 0); "
+            f"DECLARE has_tile INT DEFAULT GET_LOCK({mine}, {STORES_LOCK_WAIT_S}); "
+            f"DECLARE has_turn INT DEFAULT IF(has_tile = 1, GET_LOCK({all_tiles}, {STORES_LOCK_WAIT_S}), 0); "
             "DECLARE is_new INT DEFAULT 0; "
             "IF has_turn = 1 THEN "
             f"INSERT IGNORE INTO {_STORES} (visit, detector, time) "
@@ -90,7 +96,7 @@ class TileLedger:
             ClusterError: another session has several nodes for too long.
         """
         several = quote_text(f"skyshard nodes {self._database}"[:64])
-        if self._connection.value(f"SELECT GET_LOCK({several}, {LOCK_WAIT_S})") != 1:
+        if self._connection.value(f"SELECT GET_LOCK({several}, {STORES_LOCK_WAIT_S})") != 1:
             raise ClusterError(f"other tiles of '{self._database}' are being stored for too long", retryable=True)
         try:
             yield

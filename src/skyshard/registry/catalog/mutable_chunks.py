@@ -65,6 +65,10 @@ class Visible:
         return f"{column} > {self.newest}{these}"
 
 
+STORES_LOCK_WAIT_S = 120
+"""So long whoever wants that lock, or a tile's, waits for it."""
+
+
 def stores_lock(database: str) -> str:
     """The name of the lock of the ledger's server that a store holds while it is entered."""
     return f"skyshard stores {database}"[:64]
