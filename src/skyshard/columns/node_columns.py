@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from skyshard.catalog.schema import Table
 from skyshard.columns.block_figures import Limits
-from skyshard.columns.segment_file import Block, Segment, fetch_spans, require_spans
+from skyshard.columns.segment_file import Block, Segment
 from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.columns.segment_index import Piece
 from skyshard.registry.stored.entry_columns import EntryColumns
@@ -151,8 +151,7 @@ def read_runs(
     """
     ahead: deque[Block] = deque()
     for block in _blocks(runs, names, limits or {}):
-        if not block.is_in_memory:
-            fetch_spans(block.spans)
+        block.fetch()
         ahead.append(block)
         if len(ahead) > READ_AHEAD:
             yield _in_memory(ahead.popleft())
@@ -161,8 +160,7 @@ def read_runs(
 
 
 def _in_memory(block: Block) -> pa.RecordBatch:
-    if not block.is_in_memory:
-        require_spans(block.spans)
+    block.require()
     return block.batch
 
 

@@ -165,12 +165,6 @@ def spans_of(arrays: Sequence[pa.Array]) -> tuple[Span, ...]:
     return tuple(made)
 
 
-def fetch_spans(spans: Sequence[Span]) -> None:
-    """Have the system read what is not in memory of some places, in one go and nothing else."""
-    for address, size in spans:
-        fetch_pages(address, size)
-
-
 def require_spans(spans: Sequence[Span]) -> None:
     """Return when all of some places is in memory.
 
@@ -191,9 +185,20 @@ class Block:
     """Whether the system says which pages of the file are in memory."""
 
     @property
-    def is_in_memory(self) -> bool:
+    def _is_in_memory(self) -> bool:
         """Whether all of the columns is known to be; if so, it need not be asked for."""
         return self.is_told and all(are_in_memory(address, size) for address, size in self.spans)
+
+    def fetch(self) -> None:
+        """Have the system begin to read what is not in memory of the columns, and nothing else."""
+        if not self._is_in_memory:
+            for address, size in self.spans:
+                fetch_pages(address, size)
+
+    def require(self) -> None:
+        """Return when all of the columns is in memory; OSError as of :func:`require_spans`."""
+        if not self._is_in_memory:
+            require_spans(self.spans)
 
     def slice(self, first: int, rows: int) -> Block:
         """Some of its rows."""
@@ -230,7 +235,7 @@ class Segment:
             with path.open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
             is_told = tells_pages(path)
-            mapped.madvise(mmap.MADV_RANDOM)  # who reads says what: ``fetch_spans``
+            mapped.madvise(mmap.MADV_RANDOM)  # who reads says what: ``Block.fetch``
             buffer = pa.py_buffer(mapped)
             reader = pa.ipc.open_file(pa.BufferReader(buffer))
             index = SegmentIndex.of(reader.schema.metadata)

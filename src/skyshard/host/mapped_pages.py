@@ -32,6 +32,12 @@ def _mincore() -> Any:
     return found
 
 
+def _from_page(address: int, size: int) -> tuple[int, int]:
+    """The same bytes from the beginning of the first one's page on."""
+    start = address // mmap.PAGESIZE * mmap.PAGESIZE
+    return start, address + size - start
+
+
 def tells_pages(path: Path) -> bool:
     """Whether the system tells this process which pages of a file are in memory: of a file that is somebody else's, and
     that it may not write, the system says that all are (mincore(2))."""
@@ -46,20 +52,19 @@ def are_in_memory(address: int, size: int) -> bool:
     >>> are_in_memory(0, 0)
     True
     """
-    start = address // mmap.PAGESIZE * mmap.PAGESIZE
-    pages = -((start - address - size) // mmap.PAGESIZE) if size else 0
+    if not size:
+        return True
+    start, length = _from_page(address, size)
+    pages = -(-length // mmap.PAGESIZE)
     told = (ctypes.c_uint8 * pages)()
-    if pages and _mincore()(start, address + size - start, told):
-        return False
-    return bytes(told).count(1) == pages
+    return not _mincore()(start, length, told) and bytes(told).count(1) == pages
 
 
 def fetch_pages(address: int, size: int) -> None:
     """Have the system begin to read what is not in memory of so many bytes; other threads run meanwhile, which they do
     not with ``mmap.madvise``."""
     if size:
-        start = address // mmap.PAGESIZE * mmap.PAGESIZE
-        _madvise()(start, address + size - start, mmap.MADV_WILLNEED)
+        _madvise()(*_from_page(address, size), mmap.MADV_WILLNEED)
 
 
 def require_pages(address: int, size: int) -> None:
@@ -74,8 +79,8 @@ def require_pages(address: int, size: int) -> None:
     """
     if not size:
         return
-    start = address // mmap.PAGESIZE * mmap.PAGESIZE
-    while _madvise()(start, address + size - start, POPULATE_READ):
+    start, length = _from_page(address, size)
+    while _madvise()(start, length, POPULATE_READ):
         number = ctypes.get_errno()
         if number == errno.EINVAL:  # the system does not know it
             return
