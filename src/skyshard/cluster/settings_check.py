@@ -20,7 +20,7 @@ _ADJUSTED = re.compile(r"\badjusted to (?P<value>\S+)|\bSet to (?P<other>\w+)")
 _CHANGED_LIMIT = re.compile(r"\b(max_connections|table_cache): (\d+) \(was (\d+)\)")
 _LIMIT_NAMES = {"max_connections": "max_connections", "table_cache": "table_open_cache"}
 _LIMITS = ("max_connections", "table_open_cache", "open_files_limit")
-_HALF_READ = re.compile(r"\+?\d+[KMGTPE].+", re.IGNORECASE)
+_HALF_READ = re.compile(r"\+?(?P<size>\d+[KMGTPE]).+", re.IGNORECASE)
 """MariaDB reads a whole number up to its unit, whatever follows: 1e7 is one exbibyte, and 8K7 is 8K."""
 _VARIABLE = re.compile(r"[a-z][a-zA-Z0-9-]+ +\S")
 _DOCUMENTATION = "see MariaDB's documentation of server system variables"
@@ -84,8 +84,12 @@ def _refuse_half_read(helped: str, settings: Mapping[str, str]) -> None:
     for name, value in settings.items():
         becomes = read.get(name, "")
         if _HALF_READ.fullmatch(value) and becomes.isdigit() and _number(value) != int(becomes):
-            error = changed_value(name, value, becomes)
-            raise SettingError(error.what, remedy="write a number such as 8388608, or one with a unit: 8M", name=name)
+            raise _half_read(name, value, becomes)
+
+
+def _half_read(name: str, value: str, becomes: str) -> SettingError:
+    error = changed_value(name, value, becomes)
+    return SettingError(error.what, remedy="write a number such as 8388608, or one with a unit: 8M", name=name)
 
 
 def _number(value: str) -> float | None:
@@ -134,6 +138,8 @@ def _check_sizes(settings: Mapping[str, str], memory_bytes: int) -> None:
             name="innodb_page_size",
         )
     for name in MORE_CACHES:
+        if found := _HALF_READ.fullmatch(settings.get(name, "")):  # before the server takes so much memory to say it
+            raise _half_read(name, settings[name], str(byte_count(found["size"])))
         if (byte_count(settings.get(name, "")) or 0) > memory_bytes:
             raise SettingError(
                 f"setting '{name}={settings[name]}': this host has {memory_bytes / 2**30:.1f} GiB of memory",
