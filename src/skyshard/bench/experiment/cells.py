@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from skyshard.bench.experiment.experiment_file import ReadExperiment
 from skyshard.bench.experiment.factors import (
@@ -114,15 +115,10 @@ def make_design(read: ReadExperiment, *, is_of_visits: bool = False) -> Design:
         _refuse_equal(read, cells)
         design = Design({CELL: [cell.name for cell in cells]}, cells, "named")
     else:
-        chosen, sentences = list(itertools.product(*factors.values())), []
-        if read.file.design == "fractional":
-            found = fraction_of(read, factors)
-            chosen, sentences = [chosen[place] for place in found.places], found.sentences
+        chosen, sentences = _combinations(read, factors)
         cells = [Cell(n, dict(zip(factors, levels, strict=True)), held) for n, levels in enumerate(chosen, 1)]
         design = Design(factors, cells, read.file.design, sentences)
-    if len(cells) > MOST_CELLS:
-        remedy = "drop levels, take 'design: fractional', or name the cells"
-        raise read.fault(["factors"], f"{len(cells)} cells are more than {MOST_CELLS}", remedy)
+    _refuse_many(read, "cells" if named else "factors", len(cells))
     for cell in cells:
         if is_of_visits:
             _refuse_beside_visits(read, cell)
@@ -131,6 +127,24 @@ def make_design(read: ReadExperiment, *, is_of_visits: bool = False) -> Design:
     if not is_of_visits:
         _refuse_idle_shrink(read, cells)
     return design
+
+
+def _combinations(
+    read: ReadExperiment, factors: Mapping[str, Sequence[Value]]
+) -> tuple[list[tuple[Value, ...]], Sequence[str]]:
+    """The levels of each cell, which are counted before they are made; and what they cannot tell apart."""
+    if read.file.design == "full":
+        _refuse_many(read, "factors", prod(map(len, factors.values())))
+        return list(itertools.product(*factors.values())), ()
+    found = fraction_of(read, factors)
+    everything = list(itertools.product(*factors.values()))
+    return [everything[place] for place in found.places], found.sentences
+
+
+def _refuse_many(read: ReadExperiment, key: str, count: int) -> None:
+    if count > MOST_CELLS:
+        remedy = f"drop levels, take 'design: fractional', or name {MOST_CELLS} of them at most under 'cells'"
+        raise read.fault([key], f"{count if count < 10**9 else 'so many'} cells are more than {MOST_CELLS}", remedy)
 
 
 _STORES_WITH = {

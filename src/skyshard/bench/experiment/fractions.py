@@ -10,15 +10,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import lcm, prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skyshard.bench.experiment.coding import coded_columns, pair_columns
+from skyshard.bench.experiment.coding import Matrix, coded_columns, pair_columns
 from skyshard.bench.experiment.experiment_file import ReadExperiment
 from skyshard.bench.experiment.factors import Value
 
+MOST_COMBINATIONS = 1024
+"""Of which a fraction is taken: ten factors of two levels."""
 MOST_TRIED = 20_000
 """Choices of generators that are looked at."""
 MOST_SWEEPS = 50
@@ -42,6 +45,9 @@ def fraction_of(read: ReadExperiment, factors: Mapping[str, Sequence[Value]]) ->
     """
     counts = [len(levels) for levels in factors.values()]
     asked = read.file.resolution
+    if prod(counts) > MOST_COMBINATIONS:
+        what = f"a fraction is taken of {MOST_COMBINATIONS:,} combinations at most, and these have more"
+        raise read.fault(["factors"], what, "drop levels or factors, or name the cells")
     if len(counts) < 3:
         what = f"{len(counts)} factor{'s have' if len(counts) > 1 else ' has'} no fraction that tells them apart"
         raise read.fault(["design"], what, "drop 'design', all combinations are few")
@@ -83,14 +89,8 @@ def regular_fraction(count: int, resolution: int) -> tuple[list[int], int] | Non
 def _resolution(base: int, generators: Sequence[Sequence[int]]) -> int:
     """The shortest word of the defining relation of generators: factor ``base + n`` is the product of word n."""
     defining = [sum(1 << place for place in word) | 1 << (base + n) for n, word in enumerate(generators)]
-    shortest = base + len(generators)
-    for size in range(1, len(defining) + 1):
-        for chosen in itertools.combinations(defining, size):
-            product = 0
-            for word in chosen:
-                product ^= word
-            shortest = min(shortest, product.bit_count())
-    return shortest
+    products = reduce(lambda known, word: np.append(known, known ^ word), defining, np.zeros(1, int))
+    return int(np.bitwise_count(products[1:]).min())
 
 
 def _places(count: int, base: int, generators: Sequence[Sequence[int]]) -> list[int]:
@@ -119,30 +119,44 @@ def optimal_subset(counts: Sequence[int]) -> list[int]:
     return max(tries, key=lambda one: _information(everything[one]))
 
 
-def _exchanged(everything: NDArray[np.float64], start: NDArray[np.int64]) -> list[int]:
+def _exchanged(everything: Matrix, start: NDArray[np.int64]) -> list[int]:
     """Fedorov's exchange: rows are replaced by better ones until none is."""
     chosen = [int(place) for place in start]
     for _ in range(MOST_SWEEPS):
         before = _information(everything[chosen])
         for place in range(len(chosen)):
-            others = [one for one in range(len(everything)) if one not in chosen]
-            tried = {one: _information(everything[[*chosen[:place], one, *chosen[place + 1 :]]]) for one in others}
-            best = max(tried, key=lambda one: tried[one], default=chosen[place])
-            if others and tried[best] > _information(everything[chosen]) + 1e-9:
-                chosen[place] = best
+            others = np.setdiff1d(np.arange(len(everything)), chosen)
+            tried = _with_one_more(everything[np.delete(chosen, place)], everything[others])
+            best = int(tried.argmax())
+            if tried[best] > _information(everything[chosen]) + 1e-9:
+                chosen[place] = int(others[best])
         if _information(everything[chosen]) <= before + 1e-9:
             break
     return sorted(chosen)
 
 
-def _information(rows: NDArray[np.float64]) -> float:
+def _with_one_more(rows: Matrix, others: Matrix) -> Matrix:
+    """The information of rows with each other one added; rounded, so that equal ones are equal on all machines.
+
+    >>> _with_one_more(np.eye(2), np.array([[1.0, 0.0], [1.0, 1.0]])).round(3).tolist()
+    [0.693, 1.099]
+    """
+    known = _information(rows)
+    if known < -0.5:  # singular but for rounding: the determinant of whole numbers is one
+        return np.array([_information(np.vstack([rows, one])) for one in others])
+    grown = np.einsum("ri,ij,rj->r", others, np.linalg.inv(rows.T @ rows), others, optimize=True)
+    found: Matrix = np.round(known + np.log1p(grown), 9)
+    return found
+
+
+def _information(rows: Matrix) -> float:
     sign, value = np.linalg.slogdet(rows.T @ rows)
     return float(value) if sign > 0 else -np.inf
 
 
 def _confounding(names: Sequence[str], counts: Sequence[int], places: Sequence[int]) -> list[str]:
     """For each factor: the pairs whose effects are taken for its own."""
-    runs = [run for place, run in enumerate(itertools.product(*(range(n) for n in counts))) if place in set(places)]
+    runs = np.transpose(np.unravel_index(places, counts)).tolist()
     mains = coded_columns(counts, runs)
     owners = [name for name, count in zip(names, counts, strict=True) for _ in range(count - 1)]
     found: dict[str, list[str]] = {}

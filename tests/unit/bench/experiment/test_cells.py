@@ -56,6 +56,8 @@ def test_named_cells_are_a_single_factor(tmp_path: Path) -> None:
         ("cells:\n  a: {nodes: 1}\n  b: {nodes: 1, replicas: 3}\n", 7, "3 replicas contradict 1 node"),
         ("factors:\n  nodes: [1, 2, 3, 4, 5, 6, 7, 8, 9]\n  scan_threads: [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
          "  engine: [MyISAM, Aria, InnoDB]\n  loader: [image, load-data]\n", 5, "486 cells are more than"),
+        ("factors:\n" + "".join(f"  set.made_{n}: [1, 2]\n" for n in range(60)), 5, "so many cells are more than"),
+        ("cells:\n" + "".join(f"  c{n}: {{nodes: {n}}}\n" for n in range(1, 258)), 5, "257 cells are more than"),
     ],
 )  # fmt: skip
 def test_a_cell_that_cannot_be_is_refused_with_its_line(tmp_path: Path, text: str, line: int, words: str) -> None:
