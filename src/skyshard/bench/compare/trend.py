@@ -21,6 +21,7 @@ from scipy.special import stdtr
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.compare.comparability import Weight, differences
+from skyshard.bench.compare.followed_queries import followed_queries
 from skyshard.bench.compare.losses import Loss, Side, setbacks
 from skyshard.bench.compare.machine_noise import machine_shifts
 from skyshard.bench.record.latency_stats import statistic
@@ -90,6 +91,8 @@ class Trend(Strict):
     """What differs, by trial."""
     losses: list[Loss] = Field(default_factory=list)
     """What the newest release no longer answers, or answers less often than the earlier ones."""
+    notes: list[str] = Field(default_factory=list)
+    """Queries that are not followed, since not all trials answered them."""
 
     @property
     def regressions(self) -> list[Loss]:
@@ -105,14 +108,17 @@ def trend_of(trials: Sequence[tuple[str, Trial]], name: str = "p50") -> Trend:
     if len(trials) < 2:
         raise UserError("a trend needs at least two trials", remedy="name more trial folders")
     ordered = sorted(trials, key=lambda one: one[1].manifest.started)
-    measured = {key: points for key in _classes(ordered) if len(points := _points(key, ordered, name)) > 1}
+    followed, notes = followed_queries(ordered)
+    measured = {key: points for key in _classes(followed) if len(points := _points(key, followed, name)) > 1}
     manifests = {name: trial.manifest for name, trial in ordered}
     series = all_series(measured, manifests)
     losses = _losses([trial for _, trial in ordered])
     if not series and not losses:
         raise UserError(f"no class has enough samples for {name} in two trials", remedy="choose another --statistic")
     why_not = why_not_comparable(manifests)
-    return Trend(statistic=name, series=series, breaks=list(why_not), why_not=why_not, losses=losses)
+    return Trend(
+        statistic=name, series=series, breaks=list(why_not), why_not=why_not, losses=losses, notes=notes
+    )  # fmt: skip
 
 
 def all_series(

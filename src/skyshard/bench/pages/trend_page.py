@@ -87,8 +87,7 @@ def markdown(trend: Trend) -> str:
     parts = ["# Trend", f"**{plain_markdown(verdict(trend))}**", table]
     if trend.losses:
         parts += ["## Not answered", markdown_table(LOSS_HEADERS, [one.row for one in trend.losses])]
-    if warning := not_comparable(trend):
-        parts.append(plain_markdown(warning))
+    parts += [plain_markdown(one) for one in (not_comparable(trend), *trend.notes) if one]
     return "\n\n".join(parts) + "\n"
 
 

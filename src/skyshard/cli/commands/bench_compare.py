@@ -122,7 +122,7 @@ def trend(
         for one in found.series
     ]  # fmt: skip
     print_table(["class", "phase", "trials", f"last {statistic}", "steps"], rows)
-    for line in (trend_page.not_comparable(found), trend_page.verdict(found)):
+    for line in (trend_page.not_comparable(found), *found.notes, trend_page.verdict(found)):
         typer.echo(line, nl=bool(line))
     typer.echo(f"report: {page}")
     raise typer.Exit(bool(found.regressions))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from tests.support.bench_trials import made_manifest, made_trial, made_workload
 from tests.support.svg_texts import svg_texts, unreadable
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 from skyshard.basics.errors import UserError
 from skyshard.bench.compare.trend import STEP_ALPHA, find_steps, trend_of
 from skyshard.bench.pages.trend_page import not_comparable, trend_figure, verdict, write_trend
+from skyshard.bench.record.latency_stats import summarise
+from skyshard.bench.record.trial_folder import Trial
 from skyshard.cli.app import app
 
 
@@ -91,6 +94,29 @@ def test_a_trial_on_other_data_is_named_with_what_differs(tmp_path: Path) -> Non
     found = trend_of([("a", made_trial(1)), ("b", replace(made_trial(2), manifest=manifest))])
     assert found.why_not == {"b": ["data digest"]}
     assert "b (data digest)" in write_trend(found, tmp_path).read_text()
+
+
+def test_queries_that_not_all_trials_answered_are_not_followed(tmp_path: Path) -> None:
+    """A release whose slow template fails is not faster: its other queries are as they were."""
+    trials = [(f"t{d}", made_trial(d, revision=f"r{d}", day=d)) for d in range(10)]
+    narrow = [(name, without_answers(trial, "LV/cone") if d > 4 else trial) for d, (name, trial) in enumerate(trials)]
+    found = trend_of(narrow)
+    assert [one.steps for one in found.series] == [[], []]
+    assert found.notes == ["LV (one) is followed without LV/cone: not answered in t5, t6, t7 and 2 more."]
+    assert [loss.query for loss in found.regressions] == ["LV/cone"]
+    assert found.series[1] == trend_of(trials).series[1]
+    first = [row["latency_s"] for row in trials[0][1].samples.to_pylist() if row["template"] == "LV/object_by_id"]
+    assert found.series[0].points[0].value == pytest.approx(np.median(first))
+    assert found.notes[0] in write_trend(found, tmp_path).read_text()
+
+
+def without_answers(trial: Trial, template: str) -> Trial:
+    """The trial, in which every query of a template failed."""
+    samples = trial.samples
+    errors = pc.if_else(pc.equal(samples["template"], template), "gone", samples["error"])
+    place = samples.schema.get_field_index("error")
+    changed = samples.set_column(place, samples.schema.field(place), errors)
+    return replace(trial, samples=changed, summary=summarise(trial.manifest.workload, changed))
 
 
 def test_one_trial_is_no_trend() -> None:
