@@ -195,6 +195,7 @@ def validate_located(model: type[M], content: object, text: str, what: str) -> M
         line, known = find_key(text, (*place, *context.get("place", ())))
         where = ".".join(map(str, known)) or "top level"
         message, remedy = _WORDS.get(first["type"], (str(first["msg"]).removeprefix("Value error, "), "fix the key"))
+        remedy = f"write {context['expected']}" if "expected" in context else remedy
         remedy = str(context.get("remedy", remedy))
         raise UserError(f"{what}, line {line}, key '{where}': {message}", remedy=remedy) from None
     if misread := truth_for_number(model, content):
@@ -251,8 +252,8 @@ _TRUTH_FOR_NUMBER = (
     "write a number, or the word in quotes",
 )
 _WORDS = {
-    "extra_forbidden": ("there is no such key", "drop it, or see docs/reference/workloads.md for the keys"),
-    "model_type": ("keys and values are needed", "see docs/reference/workloads.md for the keys"),
+    "extra_forbidden": ("there is no such key", "drop it, or write its name as the documentation has it"),
+    "model_type": ("keys and values are needed", "write them as 'key: value'"),
     "missing": ("it is missing", "add it"),
     "string_type": ("a text is needed", "write one, in quotes if need be"),
     "dict_type": ("keys and values are needed", "write them as 'key: value'"),

@@ -207,6 +207,9 @@ def _factor(read: ReadExperiment, name: str, place: KeyPath) -> Factor:
     if SETTING.fullmatch(name):
         return SETTINGS
     where = list(place[: list(place).index(name) + 1])
+    if name.startswith("set.mono:"):
+        what = f"'{name}' is of the unsharded server, which checks answers: no query is timed there"
+        raise read.fault(where, what, "set it of nodes or of the czar: set.NAME, set.node2:NAME, set.czar:NAME")
     if name.startswith("set."):
         remedy = "write set.NAME, set.czar:NAME or set.node2:NAME, with the name of a server setting"
         raise read.fault(where, f"there is no factor '{name}'", remedy)

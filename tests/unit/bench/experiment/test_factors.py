@@ -18,7 +18,7 @@ from skyshard.bench.experiment.factors import read_levels
         ("factors:\n  engin: [MyISAM, Aria]\n", 6, "there is no factor 'engin'; did you mean 'engine'"),
         ("factors:\n  weather: [1, 2]\n", 6, "factors are engine, layout"),
         ("factors:\n  set.: [1, 2]\n", 6, "write set.NAME"),
-        ("factors:\n  set.mono:flush: [1, 2]\n", 6, "write set.NAME"),
+        ("factors:\n  set.mono:flush: [1, 2]\n", 6, "which checks answers: no query is timed there"),
         ("factors:\n  engine:\n  - MyISAM\n  - myisam\n", 8, "'myisam' is not one of MyISAM"),
         ("factors:\n  nodes: [1, '2']\n", 6, "'2' is not a whole number"),
         ("factors:\n  nodes: [1, 0]\n", 6, "'0' is not a whole number from 1"),
