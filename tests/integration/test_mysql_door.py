@@ -40,6 +40,7 @@ from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 from skyshard.serve.access import NO_QUOTA, Identity, Quota, Scope
 from skyshard.serve.door import tls_context
+from skyshard.serve.mysql.catalog_answer import limited
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.packets import Capability, Command, framed, is_eof, is_error, ok, payloads_of
 from skyshard.serve.mysql.session_state import SessionState
@@ -401,7 +402,8 @@ def test_a_submitted_query_is_its_owners(private_cluster: PrivateCluster) -> Non
     """Others see that there is one, in lists, without its statement; an administrator has it as its owner has."""
     sql = "SELECT a FROM sky.Few"
     keys = Keys(ann=Scope.QUERY, bob=Scope.QUERY, root=Scope.ADMIN)
-    services = played_services(PlayedQueries({sql: pa.table({"a": [7, 8]})}), keys)
+    rows_of = {sql: pa.table({"a": [7, 8]}), limited(sql, 1): pa.table({"a": [7]})}
+    services = played_services(PlayedQueries(rows_of), keys)
     with (
         open_door(replace(services, empty_server=DoorServer(private_cluster.folder))) as opened,
         contextlib.ExitStack() as stack,
@@ -424,6 +426,12 @@ def test_a_submitted_query_is_its_owners(private_cluster: PrivateCluster) -> Non
         for client in (ann, root):
             assert client.ask(listed).rows == [(number_text, sql.encode())]
             assert client.ask(rows).rows == [(b"7",), (b"8",)]
+        for limit in (0, 2, 1):
+            assert root.ask(f"SET SQL_SELECT_LIMIT = {limit}").error == ()
+            assert root.ask(rows).rows == [(b"7",), (b"8",)][:limit]
+        assert root.ask(f"SUBMIT {sql}").error == ()
+        root.ask("SET SQL_SELECT_LIMIT = DEFAULT")
+        assert (limited(sql, 1).encode(),) in root.ask("SELECT QUERY FROM information_schema.queries").rows
         assert ann.ask(f"CALL qserv_result_delete({number})").error == ()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -211,16 +211,21 @@ async def _described(
 
 
 async def send_rows(
-    client: Wire, stream: AnswerStream, head: ResultHead, encode: Encode, rows: RowWriter = encoded_rows
+    client: Wire,
+    stream: AnswerStream,
+    head: ResultHead,
+    encode: Encode,
+    rows: RowWriter = encoded_rows,
+    limit: int = NO_LIMIT,
 ) -> int:
     """The result set: the number of columns, definitions, rows, its end; errors come out of the stream. Returns the
-    number of rows."""
+    number of rows, which is ``limit`` at most."""
     sent, end = 0, eof(client.status)
     for payload in (*head.payloads[:-1], end):
         client.put(payload)
     if not stream.is_ready:
         await client.drain()
-    async for batch in stream:
+    async for batch in stream if limit == NO_LIMIT else _first_rows(stream, limit):
         if not sent and batch.num_rows > FEW_ROWS:  # the first ones wait for no thread
             first, batch, sent = batch.slice(0, FIRST_ROWS), batch.slice(FIRST_ROWS), FIRST_ROWS
             await _put_batch(client, FIRST_ROWS, rows(first, head.definitions, client.sequence, encode))
@@ -231,6 +236,14 @@ async def send_rows(
             await client.drain()
     await client.send_last(end)
     return sent
+
+
+async def _first_rows(stream: AnswerStream, limit: int) -> AsyncIterator[pa.RecordBatch]:
+    async for batch in stream:
+        yield batch.slice(0, min(limit, batch.num_rows))
+        limit -= batch.num_rows
+        if limit <= 0:
+            return
 
 
 async def _put_batch(client: Wire, rows: int, pieces: Iterator[Piece]) -> None:

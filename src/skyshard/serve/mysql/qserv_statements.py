@@ -14,7 +14,7 @@ from skyshard.serve.access import Identity
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.mysql import errors
 from skyshard.serve.mysql.asked_for import AskedFor, Way, way_of, without_leading
-from skyshard.serve.mysql.catalog_answer import send_rows
+from skyshard.serve.mysql.catalog_answer import limited, send_rows
 from skyshard.serve.mysql.definitions import ColumnType, Definition, definitions_of
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import DoorSessions
@@ -105,7 +105,7 @@ class QservStatements:
             await self._client.send(errors.refused_statement(f"SUBMIT {asked.text}"))
             return
         state.require_plain()
-        sql = with_charset(asked.text, state.charset)
+        sql = limited(with_charset(asked.text, state.charset), state.limit)
         number = await self._runs.submit(sql, state.database, self._who.name, limit_s=within)
         job = Definition(b"jobId", ColumnType.LONGLONG, 20)
         place = Definition(b"resultLocation", ColumnType.VAR_STRING, _TEXT_BYTES, _UTF8MB4)
@@ -126,7 +126,7 @@ class QservStatements:
             columns = found.columns
             if len(columns) != len(stream.columns):
                 columns = definitions_of(stream.schema, stream.columns)
-            await send_rows(self._client, stream, ResultHead.of(columns), state.encode())
+            await send_rows(self._client, stream, ResultHead.of(columns), state.encode(), limit=state.limit)
 
     async def _delete(self, asked: AskedFor, _: str, __: SessionState) -> None:
         past = await self._runs.known(asked.number, self._who)
