@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp
 
 from skyshard.basics.errors import SkyshardError
+from skyshard.host.freed_memory import give_back_freed
 from skyshard.serve.admission import Admission
 from skyshard.serve.door import Address, Door, tls_context
 from skyshard.serve.http.http_door import HttpDoor
@@ -39,8 +40,8 @@ from skyshard.serve.tap.tap_door import TapDoor
 
 CSV, TAP = "/ingest/csv", "/tap/"
 """Beginnings of paths to which tables are brought."""
-RESUMED_S = 60.0
-"""Between two looks for queries whose process is gone."""
+UPKEEP_S = 60.0
+"""Between two looks for queries whose process is gone; so long memory that answers took is kept for the next ones."""
 CONNECTIONS = "skyshard_wire_connections"
 JOBS = "skyshard_tap_jobs"
 KEPT_S = 7 * 86_400
@@ -67,34 +68,35 @@ class Work:
         )  # fmt: skip
         self.sessions = DoorSessions()
         self.page = Page(services, self.lanes, self.runs, self.keeper)
-        self._resuming: asyncio.Task[None] | None = None
+        self._upkeep: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """As of ``Behind``: what was left over is run, now and later: a process that was killed is known as gone after
         a while only."""
         await self.runs.resume()
-        self._resuming = asyncio.get_running_loop().create_task(self._resume_later())
+        self._upkeep = asyncio.get_running_loop().create_task(self._keep_up())
 
-    async def _resume_later(self) -> None:
+    async def _keep_up(self) -> None:
         while True:
-            await asyncio.sleep(RESUMED_S)
+            await asyncio.sleep(UPKEEP_S)
+            await self.lanes.call(give_back_freed)
             with contextlib.suppress(SkyshardError):  # the next look may find the czar's server
                 await self.runs.resume()
 
-    async def _resume_no_more(self) -> None:
-        if self._resuming is not None:
-            self._resuming.cancel()
-            await asyncio.wait([self._resuming])
+    async def _end_upkeep(self) -> None:
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+            await asyncio.wait([self._upkeep])
 
     async def drain(self, seconds: float) -> None:
         """As of ``Behind``; the page's streams end at once."""
-        await self._resume_no_more()
+        await self._end_upkeep()
         await self.page.live.close()
         await self.runs.drain(seconds)
 
     async def close(self) -> None:
         """As of ``Behind``."""
-        await self._resume_no_more()
+        await self._end_upkeep()
         await self.page.live.close()
         await self.runs.close()
         await self.tap.close()

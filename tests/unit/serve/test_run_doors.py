@@ -17,6 +17,7 @@ import httpx2 as httpx
 import pyarrow as pa
 import pytest
 from tests.support.authority import Authority
+from tests.support.freed import freed_in_pieces, resident_bytes
 from tests.support.played_services import PlayedQueries, PlayedSubmissions, played_services
 from tests.support.raw_http import raw_connection, request
 
@@ -33,6 +34,7 @@ from skyshard.serve.services import PastQuery
 from skyshard.serve.submitted_runs import SubmittedRuns
 from skyshard.serve.user_limits import Meter
 
+SIZE = 64 << 20
 QUERIES = PlayedQueries({"one": pa.table({"n": [1]})})
 
 
@@ -195,7 +197,7 @@ def test_a_second_signal_leaves_what_does_not_end() -> None:
 
 def test_what_was_left_over_is_run_later_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A query that was too young at the start to be taken for lost."""
-    monkeypatch.setattr(doors, "RESUMED_S", 0.01)
+    monkeypatch.setattr(doors, "UPKEEP_S", 0.01)
     queries = PlayedQueries({"one": pa.table({"n": [1]})})
     services = played_services(queries)
     submissions = services.submissions
@@ -214,6 +216,22 @@ def test_what_was_left_over_is_run_later_too(monkeypatch: pytest.MonkeyPatch) ->
         await until("completed", lost)
         submissions.waiting = []
         await work.close()
+
+    asyncio.run(run())
+
+
+def test_memory_that_answers_took_goes_back_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is busy for once is not large for ever."""
+    monkeypatch.setattr(doors, "UPKEEP_S", 0.01)
+
+    async def run() -> None:
+        work = Work(played_services(QUERIES), ServeFile(http="127.0.0.1:0", open=True))
+        with freed_in_pieces(SIZE):
+            before = resident_bytes()
+            await work.open()
+            while resident_bytes() > before - SIZE // 2:
+                await asyncio.sleep(0.01)
+            await work.close()
 
     asyncio.run(run())
 
