@@ -159,6 +159,8 @@ def test_no_way_around_reads_empty_tables(door: OpenDoor, database: str, mode: s
         f"SHOW COLUMNS FROM trouble.Object WHERE {count} = 0", f"SHOW INDEX FROM trouble.Object WHERE {count} = 0",
         f"SHOW COLUMNS FROM trouble.Object WHERE Field = '\\' OR {count} = 0 OR ''",
         f"SHOW COLUMNS FROM trouble.Object WHERE /*!50000 {count} = 0 */",
+        f"SHOW COLUMNS FROM trouble.Object /*!999999 ` */ WHERE {count} = 0 /*!999999 ` */",
+        f"SHOW COLUMNS FROM trouble.`Object` WHERE `Field` <> '' AND {count} = 0",
         f"SHOW TABLES FROM trouble WHERE {count} = 0",
         f"SHOW VARIABLES WHERE {count} = 0", f"DESCRIBE SELECT {count}", "TABLE trouble.Object", f"VALUES ({count})",
         "HANDLER trouble.Object OPEN", f"EXECUTE IMMEDIATE 'SELECT {count}'", "EXECUTE s",

@@ -50,6 +50,18 @@ def test_letters_are_sent_as_one_server_sends_them(asked: WireClient, native: Wi
     assert got.rows == want.rows
 
 
+@pytest.mark.parametrize("charset", ["utf16", "ucs2", "utf32"])
+def test_results_of_several_bytes_a_digit_are_refused(asked: WireClient, charset: str) -> None:
+    """Also where a statement has a name, and values in variables; the session goes on, and can set it back."""
+    for sql in ("SET @few = 5", "PREPARE s FROM 'SELECT COUNT(*) FROM Object WHERE kind < ?'"):
+        assert asked.ask(sql).error == ()
+    assert asked.ask(f"SET character_set_results = {charset}, character_set_connection = {charset}").error == ()
+    for sql in (COUNT, "EXECUTE s USING @few"):
+        assert asked.ask(sql).error == (1105, f"results in {charset} are not written; SET NAMES utf8mb4")
+    assert asked.ask("SET NAMES utf8mb4").error == ()
+    assert asked.ask(COUNT).rows == [(b"155",)]
+
+
 CHANGING = {
     "div_precision_increment": "10", "group_concat_max_len": "5", "default_week_format": "1",
     "lc_time_names": "'de_DE'", "timestamp": "1000", "max_sort_length": "8", "sql_auto_is_null": "1",

@@ -64,6 +64,7 @@ _NOT_QUIET = re.compile(r"['\"`#]|/\*|--")
 _LEADING = re.compile(rf"(?:\s++|{COMMENT})++", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_]+|\(")
 _NAME = r"(?:`(?:[^`]|``)++`|[0-9A-Za-z_$\x80-\U0010ffff]+)"
+_PLAIN_NAME = re.compile(r"`\w+`")
 _DESCRIBED = re.compile(
     rf"(?:DESC|DESCRIBE|EXPLAIN)\s+{_NAME}(?:\s*\.\s*{_NAME})?(?:\s+(?:{_NAME}|''))?\s*;?\s*$", re.I
 )
@@ -134,6 +135,16 @@ def quiet(text: str) -> str:
     return _VERSIONED.sub(r" \1 ", plain) if "/*" in plain else plain
 
 
+def nameless(words: str) -> str:
+    """What :func:`quiet` gives, without names in backticks of letters only: what else is between two backticks may be
+    none, where the first is in a comment that a server runs by its version.
+
+    >>> nameless("SHOW COLUMNS FROM `select`"), nameless("/*!999999 ` */ SELECT ` */")
+    ('SHOW COLUMNS FROM ``', '/*!999999 ` */ SELECT ` */')
+    """
+    return _PLAIN_NAME.sub("``", words)
+
+
 def _selecting(text: str, database: str) -> AskedFor:
     if not _FROM.search(text):
         return AskedFor(Way.RELAY)
@@ -143,8 +154,9 @@ def _selecting(text: str, database: str) -> AskedFor:
     is_schema = database.lower() == "information_schema"
     if LISTED.search(words) or (is_schema and LISTED_HERE.search(words)):
         return AskedFor(Way.LISTS)
-    sources = len(_FROM.findall(words))
-    if is_schema or _SCHEMA_TABLE.search(words) or not sources or sources == len(_FROM_DUAL.findall(words)):
+    plain = nameless(words)
+    sources = len(_FROM.findall(plain))
+    if is_schema or _SCHEMA_TABLE.search(words) or not sources or sources == len(_FROM_DUAL.findall(plain)):
         return AskedFor(Way.RELAY)
     return AskedFor(Way.CATALOG)
 
@@ -158,7 +170,8 @@ def _show(words: str, _: str) -> AskedFor:
     if found := _PROCESSES.match(words):
         return AskedFor(Way.PROCESSES, is_full=bool(found.group(1)))
     if _SHOW_COLUMNS.match(words):
-        return AskedFor(Way.REFUSE if re.search(r"\bSELECT\b", words, re.I) else Way.DESCRIBE, text="SHOW")
+        is_asking = re.search(r"\bSELECT\b", nameless(words), re.I)
+        return AskedFor(Way.REFUSE if is_asking else Way.DESCRIBE, text="SHOW")
     return AskedFor(Way.RELAY)
 
 

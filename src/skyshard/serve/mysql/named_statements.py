@@ -59,6 +59,7 @@ class NamedStatements:
             is_known = self._prepared.forget(asked.name)
             await self._client.send(ok() if is_known else error(errors.NO_SUCH_STATEMENT, "HY000", words))
         else:
+            state.require_plain()
             values = await self._values(asked.variables, state)
             await self._prepared.execute_named(asked.name, values, state)
 

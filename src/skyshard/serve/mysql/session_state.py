@@ -23,13 +23,15 @@ _CHANGING = (
 """Settings by which a server answers otherwise than the czar's servers do."""
 _CHANGED = [f"IF(@@{name} <> @@global.{name}, '{name}', NULL)" for name in _CHANGING]
 _CHANGED += ["IF(ABS(@@timestamp - UNIX_TIMESTAMP(SYSDATE())) > 60, 'timestamp', NULL)"]
-ASK = (
-    "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_select_limit, DATABASE(),"
-    f" @@time_zone, @@sql_mode, CONCAT_WS(',', {', '.join(_CHANGED)}),"
-    " IF(@@max_statement_time = @@global.max_statement_time, 0, @@max_statement_time),"
-    " @@net_write_timeout, @@autocommit, @@in_transaction, @@character_set_connection LIMIT 1"
-).encode()
-"""With a LIMIT of its own, since the session's may be 0."""
+_ASKED = (
+    "@@character_set_client", "@@character_set_results", "@@collation_connection", "@@sql_select_limit", "DATABASE()",
+    "@@time_zone", "@@sql_mode", f"CONCAT_WS(',', {', '.join(_CHANGED)})",
+    "IF(@@max_statement_time = @@global.max_statement_time, 0, @@max_statement_time)",
+    "@@net_write_timeout", "@@autocommit + 0", "@@in_transaction + 0", "@@character_set_connection",
+)  # fmt: skip
+ASK = f"SELECT {', '.join(f'CAST(CONVERT({one} USING utf8mb4) AS BINARY)' for one in _ASKED)} LIMIT 1".encode()
+"""With a LIMIT of its own, since the session's may be 0; as bytes, since numbers, too, come in the character set of its
+results, which may take two bytes for each digit."""
 NO_LIMIT = 2**64 - 1
 _OTHER_SQL = frozenset(
     ("ANSI_QUOTES", "PIPES_AS_CONCAT", "NO_BACKSLASH_ESCAPES", "HIGH_NOT_PRECEDENCE", "ORACLE", "REAL_AS_FLOAT",

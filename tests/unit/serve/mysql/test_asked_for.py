@@ -30,6 +30,7 @@ CASES = {
         "SELECT DATABASE(), @@version",
         "SELECT 'x FROM y'",
         "SELECT 1 FROM DUAL",
+        "SELECT 1 AS `from`",
         "SHOW DATABASES",
         "SHOW CREATE TABLE Object",
         "set names utf8mb4",
@@ -53,6 +54,7 @@ CASES = {
         "SHOW FULL COLUMNS FROM Object",
         "SHOW INDEX FROM Object",
         "show keys in Object from sky",
+        "SHOW COLUMNS FROM `select`",
     ],
     Way.LISTS: [
         "SELECT ID AS id FROM information_schema.processlist",
