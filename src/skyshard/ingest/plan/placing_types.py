@@ -1,4 +1,4 @@
-"""Checks the types of the columns that decide a row's chunk: director keys, keys that follow them, positions.
+"""Checks the columns that decide a row's chunk: director keys, keys that follow them, positions.
 
 A director's key is an integer. A key that follows it may be of another number type, as far as the server compares both
 without rounding: then equal keys are in one chunk, and chunks can be left out by key.
@@ -21,6 +21,7 @@ def require_placing_types(table: SourceTable) -> None:
     layout = table.layout
     if not layout.role.is_chunked:
         return
+    _require_spelled(table)
     for name in (*(layout.position or ()), *(layout.position2 or ())):
         if table.table.column(name).type.type_class is TypeClass.BYTES:
             _refuse(table, "position column", name, "declare positions as DOUBLE")
@@ -31,6 +32,15 @@ def require_placing_types(table: SourceTable) -> None:
     for name in filter(None, (layout.key, layout.key2)):
         if not _may_follow(table.table.column(name).type):
             _refuse(table, "key", name, "declare the key of a director that it follows as an integer")
+
+
+def _require_spelled(table: SourceTable) -> None:
+    """Refuse a layout that spells a column in another case than the table: rows have it under one name."""
+    layout = table.layout
+    for name in (layout.key, layout.key2, layout.flag, *(layout.position or ()), *(layout.position2 or ())):
+        if name and (column := table.table.column(name)).name != name:
+            what = f"the layout of table '{table.name}' names column '{name}'"
+            raise UserError(what, remedy=f"spell it as the table does: '{column.name}'")
 
 
 def _may_follow(kind: SqlType) -> bool:

@@ -1,6 +1,8 @@
-"""Types of the columns that decide a row's chunk."""
+"""Names and types of the columns that decide a row's chunk."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from tests.support.no_rows import NoRows
@@ -53,6 +55,15 @@ def test_a_position_of_texts_is_refused() -> None:
     with pytest.raises(UserError, match="position column 'decl' of type varchar") as caught:
         require_placing_types(source(DIRECTOR, id="int", ra="double", decl="varchar(20)"))
     assert "DOUBLE" in caught.value.remedy
+
+
+@pytest.mark.parametrize("given", [{"key": "ID"}, {"position": ("ra", "DECL")}, {"key2": "Ra"}, {"flag": "Id"}])
+def test_a_column_in_another_case_than_the_tables_is_refused(given: dict[str, Any]) -> None:
+    """Readers know columns by the name that the table gives them; the remedy has it."""
+    layout = DIRECTOR.model_copy(update=given)
+    with pytest.raises(UserError, match="the layout of table 'T' names column") as caught:
+        require_placing_types(source(layout, id="int", ra="double", decl="double"))
+    assert "as the table does: '" in caught.value.remedy
 
 
 def test_a_regular_table_is_not_placed() -> None:
