@@ -155,8 +155,10 @@ def test_bounds_of_memory_change_no_number(
 def test_equal_rows_are_equal_whatever_their_striping_and_engine(
     testbed: Testbed, release: Callable[..., str], engine: str
 ) -> None:
-    """With itself, and under other stripes, matched by key and by position; twice the same bytes."""
-    one, other = release("diff_a", EDGES), release("diff_b", EDGES[::-1], striping=OTHER_STRIPING, engine=engine)
+    """With itself, and under other stripes, matched by key and by position; keys of text in another character set;
+    twice the same bytes."""
+    more = {"striping": OTHER_STRIPING, "engine": engine, "bands": "varchar(2) character set utf8mb4"}
+    one, other = release("diff_a", EDGES), release("diff_b", EDGES[::-1], **more)
     for new, old, match in ((one, one, "auto"), (other, one, "key"), (one, other, "position")):
         found = testbed.diff(new, old, match=match)  # type: ignore[arg-type]
         assert _objects(found).matched == len(EDGES)

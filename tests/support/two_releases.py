@@ -28,7 +28,7 @@ EDGES: list[Row] = [
 
 def write_release(
     folder: Path, database: str, rows: Sequence[Row], *, striping: Mapping[str, Any] = STRIPING, engine: str = "MyISAM",
-    **director: Any,
+    bands: str = "varchar(2)", **director: Any,
 ) -> Path:  # fmt: skip
     """A folder that can be ingested: ``Object``, a regular ``Band`` with a primary key, an empty ``Nothing``."""
     folder.mkdir(parents=True)
@@ -36,12 +36,12 @@ def write_release(
     columns = list(zip(*rows, strict=True)) or [()] * len(kinds)
     arrays = [pa.array(values, kind) for values, kind in zip(columns, kinds, strict=True)]
     pq.write_table(pa.Table.from_arrays(arrays, names=list(COLUMNS)), folder / "object.parquet")
-    pq.write_table(pa.table({"band": ["g", "r"], "zero": [1.0, 2.0]}), folder / "band.parquet")
+    pq.write_table(pa.table({"band": ["g", "\xfc"], "zero": [1.0, 2.0]}), folder / "band.parquet")
     pq.write_table(pa.table({"id": pa.array([], pa.int32())}), folder / "nothing.parquet")
     (folder / "layout.yaml").write_text(yaml.safe_dump({"version": 1, "striping": dict(striping), "engine": engine}))
     tables: dict[str, Any] = {
         "Object": _table("object", COLUMNS, role="director", key="objectId", position=["ra", "decl"], **director),
-        "Band": _table("band", {"band": "varchar(2)", "zero": "double"}, role="regular", primary_key=["band"]),
+        "Band": _table("band", {"band": bands, "zero": "double"}, role="regular", primary_key=["band"]),
         "Nothing": _table("nothing", {"id": "int"}, role="regular"),
     }
     content = {"version": 1, "database": database, "layout": "layout.yaml", "tables": tables}

@@ -49,7 +49,8 @@ _NO_ROWS, _NO_NUMBERS = np.empty(0, np.intp), np.empty(0)
 def compare_values(old: pa.Array, new: pa.Array, column: ComparedColumn) -> ComparedValues:
     """Compare two arrays of one length, row by row."""
     if column.kind is Kind.TEXT:
-        return _compare_texts(_comparable(old, column.old.type, column), _comparable(new, column.new.type, column))
+        first = comparable_texts(old, column.old.type, column)
+        return _compare_texts(first, comparable_texts(new, column.new.type, column))
     first, second = numbers_of(old), numbers_of(new)
     both = None if first.valid is None and second.valid is None else _flags(first, len(old)) & _flags(second, len(old))
     same = _same_numbers(first.values, second.values)
@@ -144,8 +145,12 @@ def _fits_double(values: NDArray[Any]) -> bool:
     return int(values.max()) <= _EXACT_IN_DOUBLE and int(values.min()) >= -_EXACT_IN_DOUBLE
 
 
-def _comparable(array: pa.Array, kind: SqlType, column: ComparedColumn) -> pa.Array:
-    """Values as bytes that can be compared with those of the other side."""
+def comparable_texts(array: pa.Array, kind: SqlType, column: ComparedColumn) -> pa.Array:
+    """Values, whatever they are, as bytes that can be compared with those of the other side.
+
+    Args:
+        kind: the type of the side that they are of.
+    """
     if column.old.type.text != column.new.type.text:
         array = _of_any_type(array, kind, {column.old.type.base, column.new.type.base})
     if not (pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)):

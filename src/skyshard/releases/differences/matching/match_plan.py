@@ -9,9 +9,9 @@ from typing import Literal
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Column
-from skyshard.releases.differences.columns.compared_columns import ColumnPairing, Kind, pair_columns
+from skyshard.releases.differences.columns.compared_columns import ColumnPairing, ComparedColumn, Kind, pair_columns
 from skyshard.releases.differences.outlines.group_counts import groupings, named_in, objects_within
-from skyshard.releases.differences.outlines.key_words import coding_of
+from skyshard.releases.differences.outlines.key_words import Coding, coding_of
 from skyshard.releases.differences.outlines.row_outlines import OutlineColumns
 from skyshard.releases.differences.reading.stored_rows import StoredRows
 
@@ -62,11 +62,13 @@ def plan_match(old: StoredRows, new: StoredRows, renamed: Mapping[str, str], by:
     groups = tuple(groupings(old.table, new.table))
     within = objects_within(groups) if is_placed else ()
     ties = [(old.table.column(name), new.table.column(name)) for name in within]
+    texts = [pair for pair in (*keys, *ties) if coding_of(*pair) is Coding.TEXT]
     first, second = (
         OutlineColumns(
             tuple(pair[side].name for pair in keys), codings, rows.layout.position if is_placed else None,
             tuple(named_in(rows.table, group) for group in groups),
             tuple((tie[side].name, coding_of(*tie)) for tie in ties),
+            {pair[side].name: (pair[side].type, ComparedColumn(*pair, Kind.TEXT)) for pair in texts},
         )
         for side, rows in enumerate((old, new))
     )  # fmt: skip

@@ -6,7 +6,7 @@ A side is read once, chunk by chunk; the same reading counts rows by tract, patc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -16,11 +16,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Floats, Integers, RowIndexes, Words
-from skyshard.releases.differences.columns.compare_values import numbers_of
+from skyshard.releases.differences.columns.compare_values import comparable_texts, numbers_of
+from skyshard.releases.differences.columns.compared_columns import ComparedColumn
 from skyshard.releases.differences.outlines.group_counts import count_groups
 from skyshard.releases.differences.outlines.key_words import Coding, mixed, partition_of, words_of
 from skyshard.releases.differences.reading.spill_file import Extent, SpillFile
 from skyshard.releases.differences.reading.stored_rows import StoredRows
+from skyshard.rowimage.sqltype import SqlType
 
 DEC_BINS = 18_000
 """Bins of the histogram of declination, from pole to pole: 36 arcseconds each."""
@@ -37,6 +39,8 @@ class OutlineColumns:
     """Columns by which rows are counted."""
     within: tuple[tuple[str, Coding], ...] = ()
     """Columns whose values are equal in rows that may be one object, such as tract and patch."""
+    texts: Mapping[str, tuple[SqlType, ComparedColumn]] = field(default_factory=dict)
+    """Those of keys and ``within`` that are texts to the coding: the side's own type, and both sides' column."""
 
     @property
     def names(self) -> list[str]:
@@ -107,12 +111,12 @@ def read_outline(
     words = [
         word
         for name, coding in zip(columns.keys, columns.codings, strict=True)
-        for word in words_of(table[name], coding)
+        for word in _words(table, name, coding, columns)
     ]
     outline = np.zeros(table.num_rows, columns.record)
     for place, word in enumerate(words):
         outline["words"][:, place] = word
-    within = [word for name, coding in columns.within for word in words_of(table[name], coding)]
+    within = [word for name, coding in columns.within for word in _words(table, name, coding, columns)]
     outline["group"] = mixed(within) if within else 0
     outline["chunk"], outline["row"] = chunk, np.arange(table.num_rows)
     counts = np.zeros(DEC_BINS, np.int64)
@@ -121,6 +125,11 @@ def read_outline(
         counts = np.bincount(dec_bins(outline["dec"]), minlength=DEC_BINS)
     extents = _parted(outline, words, partitions, spill)
     return ChunkOutline(extents, counts, groups)
+
+
+def _words(table: pa.Table, name: str, coding: Coding, columns: OutlineColumns) -> list[Words]:
+    values = table[name].combine_chunks()
+    return words_of(comparable_texts(values, *columns.texts[name]) if name in columns.texts else values, coding)
 
 
 def _parted(outline: Outlines, words: Sequence[Words], partitions: int, spill: SpillFile) -> list[Extent]:
