@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from skyshard.catalog.schema import Column, Table
 from skyshard.ingest.source import SourceTable
+from skyshard.rowimage.sqltype import TypeClass
 
 RowsOf = Callable[[Sequence[str], "pa.Array | None"], "pa.Table | None"]
 """Some rows of the named columns, or those with keys of the array; the first column is the key."""
@@ -54,10 +55,10 @@ def side_of_database(what: str, tables: Mapping[str, SideTable]) -> SchemaSide:
 
 
 def _key(table: SourceTable) -> str:
-    """A director's key, else a primary key of one column."""
-    if not table.layout.director and table.layout.key:
-        return table.layout.key
-    return table.table.primary_key[0] if len(table.table.primary_key) == 1 else ""
+    """A director's key, else a primary key of one column; nothing where it does not hold whole numbers."""
+    names = [table.layout.key] if not table.layout.director and table.layout.key else table.table.primary_key
+    column = table.table.find(names[0]) if len(names) == 1 else None  # none: the beginning of a text
+    return column.name if column is not None and column.type.type_class is TypeClass.INTEGER else ""
 
 
 @dataclass(frozen=True, slots=True)

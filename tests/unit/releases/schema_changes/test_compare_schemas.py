@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import yaml
 from tests.support.butler_trees import CHAIN, objects, put_tract
 from tests.support.schema_parquet import make_rows, write_rows
 
@@ -62,6 +63,24 @@ def test_folders_of_two_weeklies(weeklies: tuple[Path, Path]) -> None:
     assert [(c.column, c.old, c.new, c.loss) for c in table.retyped] == [
         ("flux", "double", "float", "digits beyond the 7th, numbers beyond 3.4e38")
     ]
+
+
+@pytest.mark.parametrize("kind", ["varchar(9)", "datetime", "decimal(9,1)", "double", "bigint"])
+def test_only_keys_of_whole_numbers_bring_rows_together(tmp_path: Path, kind: str) -> None:
+    """Rows of tables with another primary key are not compared, and their columns told by name alone."""
+    keys = [f"2026-01-{n} 00:00:00" if kind == "datetime" else f"{n}.5" for n in range(10, 22)]
+    keys = [key[:2] for key in keys] if kind == "bigint" else keys
+    for side, column in (("old", "first"), ("new", "other")):
+        lines = [f"k,{column}", *(f"{key},{n * n}" for n, key in enumerate(keys))]
+        declared = [{"name": "k", "type": kind}, {"name": column, "type": "int"}]
+        table = {"role": "regular", "primary_key": ["k"], "files": ["k.csv"], "declare": declared}
+        striping = {"stripes": 18, "substripes": 4, "overlap_deg": 0.5}
+        mapping = {"version": 1, "database": side, "striping": striping, "tables": {"Names": table}}
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "k.csv").write_text("\n".join(lines))
+        (tmp_path / side / "mapping.yaml").write_text(yaml.safe_dump(mapping))
+    (names,) = compared(tmp_path / "old", tmp_path / "new").tables
+    assert [one.by for one in names.renamed] == (["value"] if kind == "bigint" else [])
 
 
 def test_side_is_equal_to_itself(weeklies: tuple[Path, Path], tmp_path: Path) -> None:
