@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.support.same_answer import rows_in
 from tests.support.stepping import Stopped, stop_at
 from tests.support.tract_files import RUN, TractFiles, first_files, second_state
 from typer.testing import CliRunner
 
-from skyshard.basics.errors import UserError
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.db.connection import Account, connect
 from skyshard.ingest.sources import parquet_files
+from skyshard.releases.origin.where_from import CountRows, where_from
 from skyshard.testbed import Testbed
 
 
@@ -139,7 +143,7 @@ def test_where_rows_may_be_from_without_provenance(
 ) -> None:
     """The files of the transaction that the row's part is of; those of all that a compaction has merged."""
     files = first_files(tmp_path, provenance=False)
-    first = testbed.ingest(files.mapping).transaction
+    first = testbed.ingest(files.mapping, replicas=2).transaction
     files.write("Object", 3, [(31, 10.05, 5.05, 1.0)])
     second = testbed.ingest(files.mapping).transaction
     one, two, three = (str(files.path("Object", tract)) for tract in (1, 2, 3))
@@ -151,11 +155,32 @@ def test_where_rows_may_be_from_without_provenance(
     assert run(private_cluster, "where-from", files.database, "Object", "77") == (
         1, f"{files.database}.Object, objectId 77: 0 rows\n{UNSAID}\n"
     )  # fmt: skip
+    for node in testbed.nodes:
+        found = where_from(
+            testbed.registry, partial(asked, testbed), without(node, testbed), files.database, "Object", "1"
+        )
+        assert [row.candidates for row in found.rows] == [(one, two)], f"{node} does not answer"
     testbed.compact(files.database, grace_s=0.0)
     assert origins(testbed, files, "Object", "31") == [((one, two, three), None, (first, second))]
     assert origins(testbed, files, "Visit", "1") == [
         ((str(files.path("Visit", 1)), str(files.path("Visit", 2))), None, (first,))
     ]
+
+
+def asked(testbed: Testbed, database: str, sql: str) -> pa.Table:
+    return testbed.query(sql, database=database).table
+
+
+def without(down: str, testbed: Testbed) -> CountRows:
+    """Counts rows on all nodes but one, which does not answer."""
+
+    def count(node: str, database: str, sql: str, /) -> int:
+        if node == down:
+            raise ClusterError(f"node '{node}' does not answer", remedy="start it")
+        with connect(testbed.cluster.endpoint(node), Account.READER, database) as connection:
+            return int(connection.value(sql))
+
+    return count
 
 
 def test_a_table_with_such_a_column_is_refused(testbed: Testbed, files: TractFiles) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.db.connection import quote_name, quote_text
 from skyshard.rowimage.sqltype import TypeClass
+
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +71,21 @@ def _key(table: Table, pairs: Sequence[tuple[str, str]]) -> RowKey:
 
 
 def _literal(column: Column, text: str) -> str:
-    """A value as SQL writes it."""
-    if column.type.type_class is TypeClass.BYTES:
+    """A value as SQL writes it: all digits of a DECIMAL, of a FLOAT those of the number that it stores.
+
+    >>> from skyshard.rowimage.sqltype import parse_type
+    >>> [_literal(Column("x", parse_type(kind)), "9007199254740993") for kind in ("decimal(20,0)", "bigint", "double")]
+    ['9007199254740993', '9007199254740993', '9007199254740992.0']
+    >>> _literal(Column("x", parse_type("float")), "0.1")
+    '0.10000000149011612'
+    """
+    kind = column.type.type_class
+    if kind is TypeClass.BYTES:
         return quote_text(text)
-    try:
-        return str(int(text)) if column.type.type_class is TypeClass.INTEGER else repr(float(text))
-    except ValueError:
-        what = f"'{text}' is no value of column '{column.name}' ({column.type.text})"
-        raise UserError(what, remedy="give a number") from None
+    if _WHOLE.fullmatch(text) if kind is TypeClass.INTEGER else _NUMBER.fullmatch(text):
+        if kind is not TypeClass.FLOATING:
+            return text
+        number = np.float32(text) if column.type.base == "float" else np.float64(text)
+        if np.isfinite(number):
+            return repr(float(number))
+    raise UserError(f"'{text}' is no value of column '{column.name}' ({column.type.text})", remedy="give a number")

@@ -13,13 +13,12 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from skyshard.basics.errors import UserError
-from skyshard.catalog.ddl import part_suffix, physical_name
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.schema import CHUNK_COLUMN, FILE_COLUMN, ROW_COLUMN, Table
 from skyshard.db.connection import quote_name
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
 from skyshard.registry.registry import Registry
-from skyshard.registry.stored.lifecycle import ContributionState, TransactionState
+from skyshard.registry.stored.lifecycle import ContributionState, ReplicaState, TransactionState
 from skyshard.registry.stored.records import COMPACTION, DROPPED_ROWS, WHOLE, InputFile, Replica
 from skyshard.releases.origin.row_key import row_keys
 
@@ -131,17 +130,27 @@ class _Candidates:
         brought, merged = self._brought(catalog.database, name), self._merged(catalog.database)
         rows: list[RowOrigin] = []
         for chunk in chunks:
-            parts = {r.part: r for r in replicas if r.chunk == chunk and not r.is_overlap}
-            for part, replica in sorted(parts.items()):
+            parts: dict[int, list[Replica]] = {}
+            for one in replicas:
+                if one.chunk == chunk and not one.is_overlap:
+                    parts.setdefault(one.part, []).append(one)
+            for part, held in sorted(parts.items()):
                 those = {t: p for t, p in brought.get(chunk, {}).items() if part_of(t, list(parts), merged) == part}
                 paths = sorted({path for listed in those.values() for path in listed})
                 origin = RowOrigin((chunk,) if is_chunked else (), None, None, tuple(sorted(those)), tuple(paths))
-                rows += [origin] * self._count(catalog.database, replica, condition)
+                rows += [origin] * self._count(catalog.database, held, condition)
         return tuple(rows)
 
-    def _count(self, database: str, replica: Replica, condition: str) -> int:
-        name = physical_name(replica.table, replica.chunk, suffix=part_suffix(replica.part))
-        return self.count(replica.node, database, f"SELECT COUNT(*) FROM {quote_name(name)} WHERE {condition}")
+    def _count(self, database: str, held: Sequence[Replica], condition: str) -> int:
+        """The rows of one part, of a good replica on a node that answers."""
+        good = [one for one in held if one.state is ReplicaState.GOOD]
+        failed = ClusterError(f"no node has a good replica of {held[0].name}", remedy="run `skyshard replicas repair`")
+        for one in good:
+            try:
+                return self.count(one.node, database, f"SELECT COUNT(*) FROM {quote_name(one.name)} WHERE {condition}")
+            except ClusterError as error:
+                failed = error
+        raise failed
 
     def _brought(self, database: str, table: str) -> Mapping[int, Mapping[int, list[str]]]:
         """Chunk → transaction → files that brought rows."""
