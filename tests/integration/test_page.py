@@ -93,7 +93,7 @@ def browser(server: Served, token: str) -> Iterator[Browser]:
         for word in ("wrong", token):
             made.wait_for("document.querySelector('input[name=token]')")
             made.evaluate(f"document.querySelector('input[name=token]').value = '{word}'")
-            made.evaluate("document.querySelector('form button').click()")
+            made.leave_by("document.querySelector('form button').click()")
             if word == "wrong":
                 made.wait_for("location.search === '?wrong' && !document.getElementById('wrong').hidden")
         made.wait_for("document.getElementById('link')?.dataset.kind === 'live'")
@@ -182,11 +182,11 @@ def test_the_history_is_searched_and_each_query_has_a_page(browser: Browser, cli
     browser.wait_for("location.search === '?state=cancelled&text=Crc32'")
     link = f"document.querySelector('#history tbody a[href=\"query/{number}\"]')"
     browser.wait_for(link)
-    browser.evaluate(f"{link}.click()")
+    browser.leave_by(f"{link}.click()")
     browser.wait_for(f"document.title === 'query {number} · Skyshard'")
     shown(browser, "main", "cancelled", "CRC32(REPEAT(0", "chunk statements", "interactive")
     assert browser.faults == []
-    browser.evaluate("history.back()")
+    browser.leave_by("history.back()")
     browser.wait_for("document.querySelector('#history select')?.value === 'cancelled'")
 
 

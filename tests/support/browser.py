@@ -83,6 +83,10 @@ class Browser:
             raise PageError(f"{code}: {found['exceptionDetails']['exception'].get('description')}")
         return found["result"].get("value")
 
+    def leave_by(self, code: str) -> None:
+        """Does what leads to another page, after the answer: the page that asks for it may be gone before."""
+        self.evaluate(f"void setTimeout(() => {{ {code} }})")
+
     def wait_for(self, code: str) -> None:
         """Until an expression is true, as its language has it."""
         deadline = time.monotonic() + WAIT_S
