@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -92,21 +92,45 @@ def parse_yaml(text: str, what: str) -> Any:
     Raises:
         UserError: it is not YAML, or a key is given twice, which would silently mean its last value.
     """
+    loader = node = None
     try:
         loader = _loader(text)(text)
-        try:
-            node = loader.get_single_node()
-            _refuse_twice(node, what)
-            return None if node is None else loader.construct_document(node)
-        finally:
-            loader.dispose()
+        node = loader.get_single_node()
+        _refuse_twice(node, what)
+        return None if node is None else loader.construct_document(node)
     except RecursionError:
         raise UserError(f"{what} is nested too deeply", remedy="fix the file") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none, a number of thousands of digits
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        words = getattr(error, "problem", None) or " ".join(str(error).split())
+    except (yaml.YAMLError, *_NO_VALUE) as error:
+        line, words = _wrong_in_yaml(error, text, loader, node)
+        where = f", line {line}" if line else ""
         raise UserError(f"{what}{where}: it is not YAML: {words}", remedy="fix the file") from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def _wrong_in_yaml(error: Exception, text: str, loader: Any, root: yaml.Node | None) -> tuple[int, str]:
+    """The line that is at fault, 0 where it is not known, and what is wrong with it."""
+    if mark := getattr(error, "problem_mark", None):
+        return mark.line + 1, getattr(error, "problem", "")
+    if isinstance(error, yaml.reader.ReaderError) and (sign := yaml.reader.Reader.NON_PRINTABLE.search(text)):
+        return text.count("\n", 0, sign.start()) + 1, f"the sign #x{ord(sign[0]):02x} cannot be in it"
+    for node in _nodes(root):
+        if isinstance(node, yaml.ScalarNode):
+            try:
+                loader.construct_object(node)
+            except (yaml.YAMLError, *_NO_VALUE):
+                value = node.value if len(node.value) <= _MOST_SHOWN else f"{node.value[:_MOST_SHOWN]}..."
+                kind = node.tag.rpartition(":")[2]
+                return node.start_mark.line + 1, f"{value!r} is no {_KINDS.get(kind, kind)}"
+    return 0, " ".join(str(error).split())
+
+
+_NO_VALUE = (ValueError, KeyError, AttributeError)
+"""What a value raises: a date that is none, a number of thousands of digits, a word that a tag calls a truth value."""
+_KINDS = {"int": "whole number, or too long for one", "float": "number", "timestamp": "date", "bool": "truth value"}
+"""By the tag that YAML gives a value, or the file does."""
+_MOST_SHOWN = 40
 
 
 def refuse_twice(text: str, what: str) -> None:
@@ -116,21 +140,27 @@ def refuse_twice(text: str, what: str) -> None:
 
 
 def _refuse_twice(root: yaml.Node | None, what: str) -> None:
-    nodes, seen = [root], set()
+    for node in _nodes(root):
+        given: set[tuple[str, str]] = set()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
+            if name in given:
+                where = f"{what}, line {key.start_mark.line + 1}, key '{key.value}'"
+                raise UserError(f"{where}: it is given twice", remedy="keep one of the two")
+            given |= {name} if name else set()
+
+
+def _nodes(root: yaml.Node | None) -> Iterator[yaml.Node]:
+    """Every node of a document once: one may be named by aliases, maybe within itself."""
+    nodes, seen = [root] if root else [], set()
     while nodes:
         node = nodes.pop()
-        if id(node) in seen:  # named by an alias, maybe within itself
+        if id(node) in seen:
             continue
         seen.add(id(node))
+        yield node
         if isinstance(node, yaml.MappingNode):
-            given: set[tuple[str, str]] = set()
-            for key, value in node.value:
-                nodes += [key, value]
-                name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
-                if name in given:
-                    where = f"{what}, line {key.start_mark.line + 1}, key '{key.value}'"
-                    raise UserError(f"{where}: it is given twice", remedy="keep one of the two")
-                given |= {name} if name else set()
+            nodes += [one for pair in node.value for one in pair]
         elif isinstance(node, yaml.SequenceNode):
             nodes += node.value
 

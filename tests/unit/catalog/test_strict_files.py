@@ -31,7 +31,13 @@ BAD = {
     "two documents": "a: 1\n---\nb: 2",
     "tab": "a:\n\tb: 1",
     "control character": "a: \x01",
+    "truth value by its tag": "a: !!bool maybe",
+    "date by its tag": "a: !!timestamp x",
 }
+NO_VALUES = {
+    "2026-13-45": "'2026-13-45' is no date", "!!int x": "'x' is no whole number", "!!bool x": "'x' is no truth value",
+    "9" * 5000: "too long for one; fix the file", "\x07": "the sign #x07 cannot be in it",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("what", BAD)
@@ -44,6 +50,17 @@ def test_a_bad_yaml_file_is_refused_in_one_line(tmp_path: Path, what: str, read:
         read(path)
     assert f"'{path}'" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", NO_VALUES, ids=lambda value: value[:10].encode("unicode_escape").decode())
+def test_a_value_that_is_none_is_refused_with_its_line(tmp_path: Path, value: str) -> None:
+    """Also of a nested key that an alias names again."""
+    path = tmp_path / "x.yaml"
+    path.write_text(f"a: &b\n- [{value}]\nc: *b\n")
+    with pytest.raises(UserError) as caught:
+        load_yaml(path)
+    assert f"'{path}', line 2: it is not YAML: " in str(caught.value)
+    assert NO_VALUES[value] in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "1", "[]", "text", "&a [*a]", "a: 1", "null", "tables: &a {b: *a}"])
