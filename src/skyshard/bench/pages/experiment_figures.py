@@ -23,6 +23,8 @@ MOST_SHOWN = 30.0
 """Ratios beyond this, and the ends of intervals, are drawn at the edge."""
 LINE, BETWEEN = 21, 30
 """Height of a class's line, and of the heading above the lines of a level."""
+BOLD = 1.1
+"""How much wider bold letters are."""
 
 
 def effects_figure(factor: str, effects: Sequence[Effect]) -> Picture:
@@ -33,10 +35,9 @@ def effects_figure(factor: str, effects: Sequence[Effect]) -> Picture:
 
 
 def _effects(factor: str, effects: Sequence[Effect], width: int) -> Figure:
-    groups: dict[str, list[Effect]] = {}
+    groups: dict[tuple[str, str], list[Effect]] = {}
     for one in effects:
-        text = f"{level_text(factor, one.level)} against {level_text(factor, one.against)}"
-        groups.setdefault(text, []).append(one)
+        groups.setdefault((level_text(factor, one.level), level_text(factor, one.against)), []).append(one)
     height = 44 + sum(BETWEEN + LINE * len(group) for group in groups.values())
     figure = new_figure(width, height)
     is_wide = width == WIDE
@@ -48,18 +49,26 @@ def _effects(factor: str, effects: Sequence[Effect], width: int) -> Figure:
     axes.set_xscale("log")
     axes.set_xlim(1 / limit, limit)
     axes.set_ylim(0, height - 44)
-    axes.axvspan(1 / MARGIN, MARGIN, color=RULE, alpha=0.6, linewidth=0)
-    axes.axvline(1, color=MUTED, linewidth=1)
     y = float(height - 44)
-    for text, group in groups.items():
+    for levels, group in groups.items():
         y -= BETWEEN
-        axes.text(-left / (width - left - 14), y + 7, text, transform=axes.get_yaxis_transform(), color=INK,
+        words = _heading(*levels, (width - 14) / BOLD, size)
+        axes.text(-left / (width - left - 14), y + 7, words, transform=axes.get_yaxis_transform(), color=INK,
                   fontweight="bold", fontsize=size, va="center", ha="left")  # fmt: skip
+        band = [y - LINE * len(group), y]  # not across the heading, which may be long
+        axes.fill_betweenx(band, 1 / MARGIN, MARGIN, color=RULE, alpha=0.6, linewidth=0)
+        axes.plot([1, 1], band, color=MUTED, linewidth=1)
         for one in group:
             y -= LINE
             _line(axes, one, y + LINE / 2, limit, size, width - left - 14)
     _ratio_axis(axes, limit, is_wide)
     return figure
+
+
+def _heading(level: str, against: str, room: float, size: float) -> str:
+    """Of which levels the lines below are; the longer one is cut where there is no room for both."""
+    rest = f" against {against}"
+    return _cut(_cut(level, max(room / 2, room - text_width(rest, size)), size) + rest, room, size)
 
 
 def _limit(effects: Sequence[Effect]) -> float:
