@@ -18,6 +18,7 @@ from typing import Any
 
 from skyshard.basics.errors import UserError
 from skyshard.host.atomic_files import write_atomically
+from skyshard.serve.folder_locks import FileLock
 
 VERSION = 1
 _ID = re.compile(r"[0-9a-f]{24}")
@@ -51,7 +52,7 @@ class Job:
     """One job.
 
     ``number``: of its submitted query, 0 where there is none. ``ended``: its phase, where no query tells it.
-    ``is_here``: it is no submitted query's, but runs in the process ``process``. ``columns``: what the columns of its
+    ``is_here``: it is no submitted query's, but runs in a process of the door. ``columns``: what the columns of its
     result are declared as, by position, as :class:`Field` has it.
     """
 
@@ -69,7 +70,6 @@ class Job:
     columns: list[dict[str, str]] = field(default_factory=list)
     most_rows: int = 0
     is_here: bool = False
-    process: str = ""
 
     @property
     def run_id(self) -> str:
@@ -114,6 +114,10 @@ class JobFolder:
     def result(self, job_id: str) -> Path:
         """Where the rows of a job are that no submitted query holds."""
         return self._folder / f"{job_id}.parquet"
+
+    def running(self, job_id: str) -> FileLock:
+        """Held by the process that runs a job which no submitted query answers, on whatever host, as long as it does."""
+        return FileLock(self._folder / f"{job_id}.running")
 
     def keep_uploads(self, job_id: str, documents: Mapping[str, bytes]) -> None:
         """Keep the tables that came with a job until it is run."""

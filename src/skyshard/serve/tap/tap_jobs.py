@@ -21,7 +21,6 @@ import pyarrow.parquet as pq
 
 from skyshard.basics.errors import SkyshardError, UserError, words_of
 from skyshard.host.atomic_files import new_file
-from skyshard.host.processes import host_id, is_there, own_name
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Access, Identity, Quota, Scope
@@ -39,6 +38,7 @@ from skyshard.serve.votable.fields import Field, field_of, with_distinct_names
 
 LOOK_S = 0.2
 """Between two looks at a job that somebody waits for."""
+LOST = "the process that ran it is gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,18 @@ class TapJobs:
         """How many jobs are in each phase; those of their queries are asked for at once. Not for the event loop."""
         jobs = list(self._folder.all())
         states = self._submissions.states({job.number for job in jobs if job.number and not job.ended})
-        found = Counter(_phase(job, states) for job in jobs)
+        found = Counter(self._phase(job, states) for job in jobs)
         return {phase: found[phase] for phase in Phase}
+
+    def _phase(self, job: Job, states: Mapping[int, str]) -> Phase:
+        """Of a job by the states of queries."""
+        if job.ended:
+            return Phase(job.ended)
+        if job.is_here:
+            return Phase.EXECUTING if self._folder.running(job.job_id).is_taken else Phase.ERROR
+        if not job.number:
+            return Phase.PENDING
+        return OF_QUERY[states[job.number]] if job.number in states else Phase.ARCHIVED
 
     async def look(self, job: Job) -> tuple[Job, Phase]:
         """A job with the times and the error of its query, and its phase."""
@@ -140,12 +150,12 @@ class TapJobs:
 
     async def _look_here(self, job: Job) -> tuple[Job, Phase]:
         """A job that no submitted query answers: it ends with the process that runs it."""
-        host, process, began = job.process.split()
-        is_elsewhere = job.process != own_name() and (host != host_id() or is_there(int(process), int(began)))
-        if job.job_id in self._here or is_elsewhere:
+        if job.job_id in self._here or self._folder.running(job.job_id).is_taken:
             return job, Phase.EXECUTING
-        lost = replace(job, ended=Phase.ERROR, error="the process that ran it is gone", ended_s=time.time())
-        return self._folder.save(lost), Phase.ERROR
+        job = self._folder.find(job.job_id) or job  # it may have ended since it was read
+        if not job.ended:
+            job = self._folder.save(replace(job, ended=Phase.ERROR, error=LOST, ended_s=time.time()))
+        return job, Phase(job.ended)
 
     async def wait(self, job: Job, seconds: float, phase: str) -> tuple[Job, Phase]:
         """The same once its phase is another one, or at the end of some seconds; at once where it is not ``phase``."""
@@ -193,11 +203,18 @@ class TapJobs:
     async def _begin_here(self, job: Job, request: TapRequest, quota: Quota) -> Job:
         if quota.results:
             await self._lanes.call(self._runs.require_room, job.owner, self._kept_here(job.owner))
-        job = self._folder.save(replace(job, is_here=True, process=own_name(), begun_s=time.time()))
+        running = self._folder.running(job.job_id)
+        if not running.take():
+            return job  # another process has begun it
+        try:
+            job = self._folder.save(replace(job, is_here=True, begun_s=time.time()))
+        except BaseException:
+            running.leave()
+            raise
         task = self._here[job.job_id] = self._begin(
             self._run_here(job, request, Identity(job.owner, Scope.QUERY, quota))
         )
-        task.add_done_callback(lambda _: self._here.pop(job.job_id, None))
+        task.add_done_callback(lambda _: (self._here.pop(job.job_id, None), running.leave()))
         return job
 
     async def _run_here(self, job: Job, request: TapRequest, who: Identity) -> None:
@@ -283,17 +300,6 @@ class TapJobs:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-
-
-def _phase(job: Job, states: Mapping[int, str]) -> Phase:
-    """Of a job by the states of queries; one that a process here runs is taken to be at it."""
-    if job.ended:
-        return Phase(job.ended)
-    if job.is_here:
-        return Phase.EXECUTING
-    if not job.number:
-        return Phase.PENDING
-    return OF_QUERY[states[job.number]] if job.number in states else Phase.ARCHIVED
 
 
 def _columns(asked: AskedQuery, catalog: TapCatalog) -> list[dict[str, str]]:

@@ -30,11 +30,11 @@ from tests.support.played_services import (
 )
 
 from skyshard.basics.errors import ClusterError
-from skyshard.host.processes import began, host_id
 from skyshard.serve.access import Access, Scope
 from skyshard.serve.doors import Work, http_routes, safe_app
 from skyshard.serve.serve_file import ServeFile
 from skyshard.serve.tap.jobs import JobFolder
+from skyshard.serve.tap.tap_jobs import LOST
 
 ROWS = pa.table({"objectId": pa.array(range(1, 8), pa.int64()), "ra": [float(value) for value in range(7)]})
 ASKED = "SELECT objectId, ra FROM sky.Object"
@@ -247,7 +247,9 @@ def test_a_job_of_another_process_is_aborted_and_deleted(
     folder = JobFolder(tmp_path)
     job = folder.find(made.rpartition("/")[2])
     assert job is not None
-    folder.save(replace(job, is_here=True, process=f"{host_id()} 1 {began(1)}", begun_s=1.0))
+    folder.save(replace(job, is_here=True, begun_s=1.0))
+    running = folder.running(job.job_id)
+    assert running.take()
     assert client.get(f"{made}/phase").text == "EXECUTING"
     if is_deleted:
         client.delete(made)
@@ -255,6 +257,22 @@ def test_a_job_of_another_process_is_aborted_and_deleted(
     else:
         client.post(f"{made}/phase", data={"PHASE": "ABORT"})
         assert client.get(f"{made}/phase").text == "ABORTED"
+    running.leave()
+
+
+def test_a_job_whose_process_is_gone_has_failed(client: httpx.Client, tmp_path: Path) -> None:
+    """Also one of before the host began anew, or of another host, which no number of a process tells: it was said to
+    run on until the time of its destruction."""
+    made = client.post("/tap/async", data={"QUERY": ASKED}, follow_redirects=False).headers["location"]
+    folder = JobFolder(tmp_path)
+    job = folder.find(made.rpartition("/")[2])
+    assert job is not None
+    folder.save(replace(job, is_here=True, begun_s=1.0))
+    (tmp_path / f"{job.job_id}.running").touch()
+    assert 'skyshard_tap_jobs{phase="ERROR"} 1.0' in client.get("/metrics").text
+    assert "<uws:phase>ERROR</uws:phase>" in client.get("/tap/async").text
+    assert LOST in client.get(f"{made}/error").text
+    assert [path.name for path in tmp_path.iterdir()] == [f"{job.job_id}.json"]
 
 
 @contextlib.contextmanager

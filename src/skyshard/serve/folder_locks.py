@@ -45,8 +45,8 @@ class FolderLock:
 
 
 class FileLock:
-    """A file that is there and locked while somebody is inside. Taken, looked at and left within a ``FolderLock`` of
-    its folder only, so that nobody holds a file that another one has removed."""
+    """A file that is there and locked while somebody is inside. One that several may want is taken, looked at and left
+    within a ``FolderLock`` of its folder only, so that nobody holds a file that another one has removed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
