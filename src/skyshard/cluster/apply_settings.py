@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.plain_numbers import is_number
 from skyshard.cluster.server import Server
 from skyshard.cluster.setting_names import SettingError
 from skyshard.cluster.settings import byte_count
@@ -146,15 +147,7 @@ def _literal(value: str) -> str:
     size = byte_count(value)
     if size is not None:
         return str(size)
-    return value if _is_number(value) else quote_text(value)
-
-
-def _is_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+    return value if is_number(value) else quote_text(value)
 
 
 def is_same(wanted: str, current: str, words: tuple[str, ...] = ()) -> bool:
@@ -172,8 +165,8 @@ def is_same(wanted: str, current: str, words: tuple[str, ...] = ()) -> bool:
         return True
     size = byte_count(plain)
     if size is not None:
-        return _is_number(now) and float(now) == size
-    if _is_number(plain) and _is_number(now):
+        return is_number(now) and float(now) == size
+    if is_number(plain) and is_number(now):
         return float(plain) == float(now)
     chosen, found = set(plain.split(",")), set(now.split(","))
     return chosen <= found if "=" in plain else chosen == found

@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping
 
+from skyshard.basics.plain_numbers import plain_number
 from skyshard.cluster.installation import Installation
 from skyshard.cluster.setting_names import SettingError, require_choosable, require_known
 from skyshard.cluster.settings import byte_count
@@ -95,7 +96,7 @@ def _half_read(name: str, value: str, becomes: str) -> SettingError:
 def _number(value: str) -> float | None:
     """As a setting of fractions reads it: 1e1 is ten."""
     try:
-        return float(value)
+        return plain_number(value)
     except ValueError:
         return None
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from skyshard.basics.near_names import did_you_mean, near_names
+from skyshard.basics.plain_numbers import plain_number
 from skyshard.basics.scan_way import SCAN_WAYS
 from skyshard.bench.experiment.experiment_file import Level, ReadExperiment
 from skyshard.catalog.layout import Layout
@@ -229,7 +230,7 @@ def identity(value: Value) -> object:
     if match := _SIZE.fullmatch(text):
         return float(int(match[1]) << _UNITS[match[2].lower()])
     try:
-        return float(text)
+        return plain_number(text)
     except ValueError:
         return text
 

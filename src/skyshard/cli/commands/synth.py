@@ -12,6 +12,7 @@ import typer
 import skyshard
 import skyshard.synth
 from skyshard.basics.errors import UserError
+from skyshard.basics.plain_numbers import whole_number
 from skyshard.basics.readable import human_bytes
 from skyshard.catalog.synth_manifest import SynthManifest
 from skyshard.cli.commands.synth_weekly import (
@@ -145,7 +146,7 @@ def parse_chunks(text: str) -> list[int] | None:
     if not text.strip():
         return None
     try:
-        return [int(part) for part in text.split(",")]
+        return [whole_number(part.strip()) for part in text.split(",")]
     except ValueError:
         raise UserError(f"--chunks '{text}' is not a list of numbers", remedy="write 7140,7141") from None
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import skyshard
 import skyshard.replicate
 from skyshard.basics.errors import UserError
+from skyshard.basics.plain_numbers import whole_number
 from skyshard.cli.serving.bench_runs import bench_runs
 from skyshard.cli.serving.kept_facts import KeptFacts
 from skyshard.cli.serving.node_looks import Load, NodeLoads, disk_of
@@ -187,7 +188,7 @@ def _left(begun_s: float | None, done: int, chunks: int) -> float | None:
 
 def _number(text: str) -> int:
     with contextlib.suppress(ValueError):
-        return int(text)
+        return whole_number(text)
     raise UserError(f"'{text}' is no number", remedy="give one that is listed")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.plain_numbers import plain_number
 
 _BYTES = 1e6
 
@@ -82,7 +83,7 @@ _WHOLE = ("queries", "rows", "results")
 
 def _number(name: str, text: str) -> float:
     try:
-        value = float(text)
+        value = plain_number(text)
     except ValueError:
         value = math.nan
     if not 0 <= value < 1e15 or (name in _WHOLE and value != int(value)):

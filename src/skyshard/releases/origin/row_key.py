@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.plain_numbers import is_number, is_whole
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.db.connection import quote_name, quote_text
 from skyshard.rowimage.sqltype import TypeClass
-
-_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ def _literal(column: Column, text: str) -> str:
     kind = column.type.type_class
     if kind is TypeClass.BYTES:
         return quote_text(text)
-    if _WHOLE.fullmatch(text) if kind is TypeClass.INTEGER else _NUMBER.fullmatch(text):
+    if is_whole(text) if kind is TypeClass.INTEGER else is_number(text):
         if kind is not TypeClass.FLOATING:
             return text
         number = np.float32(text) if column.type.base == "float" else np.float64(text)

@@ -38,7 +38,7 @@ BLOBS = frozenset((249, 250, 251, 252))
 TEXTS = frozenset((15, 247, 248, ColumnType.VAR_STRING, ColumnType.STRING))
 _TIME_BYTES = {False: (0, 4, 7, 11), True: (0, 8, 12)}
 """By whether it is a TIME."""
-_DIGITS = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)")
+_DIGITS = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)")
 
 
 class BadParameters(ValueError):

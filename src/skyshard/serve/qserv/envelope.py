@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from skyshard.basics.errors import Refusal, SkyshardError, UserError, words_of
+from skyshard.basics.plain_numbers import is_whole, whole_number
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Identity, Scope
@@ -33,7 +34,7 @@ NO_VERSION = "No version number was provided in the request."
 MOST_DIGITS = 10
 """Of a version; Python refuses to read numbers of thousands."""
 _PATH = re.compile(r"(?:/[\w.+@-]+){2,}/?")
-_SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 Payload = Mapping[str, Any]
 
 
@@ -80,7 +81,7 @@ class Asked:
         given = self.request.path_params
         value = given[name] if name in given else self.value(name, None)
         try:
-            return int(str(value))
+            return whole_number(str(value))
         except ValueError:
             raise UserError(f"'{name}' has to be a whole number", remedy=f"send {name}") from None
 
@@ -112,7 +113,7 @@ class Asked:
         if given is None:
             self.warnings.append(NO_VERSION)
             return
-        is_number = not isinstance(given, bool) and str(given).isdecimal() and len(str(given)) < MOST_DIGITS
+        is_number = not isinstance(given, bool) and is_whole(str(given)) and len(str(given)) < MOST_DIGITS
         if not is_number or not OLDEST_QSERV <= int(str(given)) <= NEWEST_QSERV:
             raise WrongVersion(given)
 

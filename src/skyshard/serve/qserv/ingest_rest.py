@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.plain_numbers import plain_number
 from skyshard.serve.access import Scope
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.lanes import Lanes
@@ -260,7 +261,7 @@ def _no_database(database: str) -> NotThere:
 
 def _number(asked: Asked, name: str) -> float:
     try:
-        found = float(str(asked.value(name)))
+        found = plain_number(str(asked.value(name)))
     except ValueError:
         found = math.nan
     if not 0 <= found < 180:

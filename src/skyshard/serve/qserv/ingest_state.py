@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.host.atomic_files import new_file
-from skyshard.serve.qserv.envelope import NotThere
 from skyshard.serve.folder_locks import FileLock, FolderLock
+from skyshard.serve.qserv.envelope import NotThere
 
 CHARSETS = ("latin1", "utf8")
 _READ_AS = {"": "latin1", "ascii": "latin1", "binary": "latin1"} | dict.fromkeys(

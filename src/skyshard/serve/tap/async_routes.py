@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from skyshard.basics.errors import SkyshardError, UserError
+from skyshard.basics.plain_numbers import plain_number
 from skyshard.serve.access import Identity
 from skyshard.serve.tap.jobs import Job, Phase, new_job
 from skyshard.serve.tap.parameters import QUERY, Given, TapRequest, read_parameters
@@ -219,12 +220,9 @@ def _number(text: str) -> float:
         UserError: it is none.
     """
     try:
-        found = float(text)
+        return plain_number(text.strip())
     except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
-        raise UserError(f"'{text[:20]}' is no number", remedy="give a whole number")
-    return found
+        raise UserError(f"'{text[:20]}' is no number", remedy="give a whole number") from None
 
 
 def _wait(text: str) -> float:

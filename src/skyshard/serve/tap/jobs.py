@@ -116,7 +116,7 @@ class JobFolder:
         return self._folder / f"{job_id}.parquet"
 
     def running(self, job_id: str) -> FileLock:
-        """Held by the process that runs a job which no submitted query answers, on whatever host, as long as it does."""
+        """Held by the process that runs a job which no submitted query answers, as long as it does; on any host."""
         return FileLock(self._folder / f"{job_id}.running")
 
     def keep_uploads(self, job_id: str, documents: Mapping[str, bytes]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.plain_numbers import whole_number
 from skyshard.serve.http.form import open_form
 from skyshard.serve.tap.result_formats import Format, format_of
 from skyshard.serve.tap.uploads import INLINE, inline_parts, upload_places
@@ -98,7 +99,7 @@ def _rows(text: str, default_rows: int, most_rows: int) -> int:
     if not text.strip():
         return default_rows
     try:
-        wanted = int(text)
+        wanted = whole_number(text.strip())
     except ValueError:
         raise UserError(f"MAXREC '{text[:40]}' is no whole number", remedy="give the most rows that you want") from None
     if wanted < 0:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.plain_numbers import NUMBER, WHOLE
 
 TAKEN = {
     "boolean": 1, "bit": 1, "unsignedByte": 1, "short": 2, "int": 4, "long": 8, "float": 4, "double": 8, "char": 1,
@@ -29,6 +30,9 @@ MOST_ELEMENTS = 20_000
 _VALUES = ("TR", "TD")
 _ELSEWHERE = ("fits", "parquet")
 _SIZE = re.compile(r"((?:[1-9][0-9]{0,8}x)*)(?:([1-9][0-9]{0,8})|([1-9][0-9]{0,8})?\*)")
+_FLOATING = re.compile(rf"|{NUMBER}|nan|[+-]?inf(?:inity)?", re.I)
+_INTEGER = rf"(?:{WHOLE}|0x[0-9a-f]+|nan)"
+_ONE, _SEVERAL = re.compile(rf"|{_INTEGER}", re.I), re.compile(rf"|{_INTEGER}(?:\s+{_INTEGER})*", re.I)
 _OBJECT_BYTES = 8
 _LENGTH_BYTES = 4
 
@@ -80,7 +84,8 @@ class _Table:
     rows: int = 0
     widths: list[_Width] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
-    are_floating: list[bool] = field(default_factory=list)
+    forms: list[re.Pattern[str] | None] = field(default_factory=list)
+    """Of the cells of each column; None: they hold no numbers."""
     cell: int = 0
     """The next one of its row."""
     mode: str = ""
@@ -88,6 +93,12 @@ class _Table:
     @property
     def memory(self) -> int:
         return max(self.announced, self.rows) * sum(one.memory for one in self.widths)
+
+
+def _form(datatype: str, *, is_array: bool) -> re.Pattern[str] | None:
+    if datatype in ("float", "double"):
+        return _FLOATING
+    return (_SEVERAL if is_array else _ONE) if datatype in ("unsignedByte", "short", "int", "long") else None
 
 
 class _Reader:
@@ -155,7 +166,7 @@ class _Reader:
             require_taken(self._where, name, given.get("datatype", ""), given.get("arraysize", ""))
             table.widths.append(_Width.of(f"{self._where}, column '{name}'", given))
             table.names.append(name)
-            table.are_floating.append(given.get("datatype") in ("float", "double"))
+            table.forms.append(_form(given.get("datatype", ""), is_array=given.get("arraysize", "1") != "1"))
         elif kind in ("BINARY", "BINARY2", "TABLEDATA"):
             table.mode = table.mode or kind
         elif kind == "STREAM":
@@ -180,22 +191,20 @@ class _Reader:
 
     def _begin_cell(self, table: _Table) -> None:
         place, table.cell = table.cell, table.cell + 1
-        if place < len(table.are_floating) and table.are_floating[place]:
+        if place < len(table.forms) and table.forms[place] is not None:
             self._number = []
             self.parser.CharacterDataHandler = self._number.append
 
     def _end_cell(self, table: _Table) -> None:
-        """Refuse a floating number that is none: the parser would take it for an absent one, and say nothing."""
+        """Refuse a number that is none: the parser would take it for an absent one, or for another."""
         if self._number is None:
             return
         text, self._number = "".join(self._number).strip(), None
         self.parser.CharacterDataHandler = None
-        try:
-            float(text or "nan")
-        except ValueError:
-            name = table.names[table.cell - 1]
-            what = f", column '{name}': '{text[:40]}' is no number"
-            raise UserError(f"{self._where}{what}", remedy="leave the cell empty where there is none") from None
+        form = table.forms[table.cell - 1]
+        if form is not None and not form.fullmatch(text):
+            what = f", column '{table.names[table.cell - 1]}': '{text[:40]}' is no number"
+            raise UserError(f"{self._where}{what}", remedy="leave the cell empty where there is none")
 
     def _check_rows(self, rows: int) -> None:
         if rows > self._most_rows:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.plain_numbers import plain_number
 
 TreeKind: TypeAlias = Literal["hsc-gen3", "hsc-gen2", "dp2"]
 ColumnChoice: TypeAlias = Literal["all", "few"]
@@ -62,7 +63,7 @@ def parse_centre(text: str) -> tuple[float, float]:
     (359.9, -1.2)
     """
     try:
-        ra, dec = (float(part) for part in text.split(","))
+        ra, dec = (plain_number(part.strip()) for part in text.split(","))
     except ValueError:
         raise UserError(f"--centre '{text}' is not a position", remedy="write 359.9,-1.2") from None
     return ra, dec

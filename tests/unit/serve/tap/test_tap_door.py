@@ -98,6 +98,7 @@ def test_what_is_wrong_is_a_document_in_one_line(client: httpx.Client) -> None:
         "'lojban' is not known": {"QUERY": ASKED, "LANG": "lojban"},
         "no format 'fits'": {"QUERY": ASKED, "RESPONSEFORMAT": "fits"},
         "MAXREC 'x' is no whole number": {"QUERY": ASKED, "MAXREC": "x"},
+        "MAXREC '1_0' is no whole number": {"QUERY": ASKED, "MAXREC": "1_0"},
         "REQUEST 'getAll' is not known": {"QUERY": ASKED, "REQUEST": "getAll"},
         "which did not come": {"QUERY": ASKED, "UPLOAD": "a,param:b"},
         "does not name a table": {"QUERY": ASKED, "UPLOAD": "1a,param:b"},

@@ -175,7 +175,9 @@ def test_single_bits_are_truths(form: str) -> None:
         ('"long"', "9223372036854775808", "does not hold"), ('"unsignedByte"', "-1", "does not hold"),
         ('"unsignedByte"', "256", "does not hold"), ('"char" arraysize="3*"', "abcd", "does not hold"),
         ('"char"', "ab", "does not hold"), ('"double"', "1,5", "column 'v': '1,5' is no number"),
-        ('"float"', "x", "column 'v': 'x' is no number"), ('"int"', "x", "is no VOTable"),
+        ('"float"', "x", "column 'v': 'x' is no number"), ('"int"', "x", "column 'v': 'x' is no number"),
+        *((kind, text, f"'{text}' is no number") for kind in ('"int"', '"double"') for text in ("1_0", "٣", "1 2")),
+        ('"unsignedByte" arraysize="*"', "1 1_0", "'1 1_0' is no number"), ('"long"', "0x1_0", "is no number"),
     ],
 )  # fmt: skip
 def test_no_value_is_stored_as_another(kind: str, value: str, words: str) -> None:
