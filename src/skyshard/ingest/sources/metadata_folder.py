@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from skyshard.basics.errors import UserError
+from skyshard.catalog.dialect_marks import mark_of, require_line_end
 from skyshard.catalog.layout import Layout, Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table, is_chunk_column
 from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for, without_chunk_columns
@@ -199,7 +200,8 @@ def _reader(
     ending = Path(sample.path.removesuffix(".gz")).suffix.lstrip(".")
     given = {**(metadata.get("formats") or {}).get(ending, {}), **config}
     widths = [len(fields), len(without)] if without else [len(fields)]
-    escape = str(given.get("fields_escaped_by", "\\"))
+    escape = mark_of("fields_escaped_by", str(given.get("fields_escaped_by", "\\")))
+    require_line_end(str(given.get("lines_terminated_by") or ""))
     dialect = loaded_dialect(
         str(given.get("fields_enclosed_by") or ""),
         escape,

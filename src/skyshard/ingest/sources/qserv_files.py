@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from skyshard.basics.errors import UserError
+from skyshard.catalog.dialect_marks import mark_of
 from skyshard.catalog.layout import Striping
 from skyshard.catalog.strict_files import parse_yaml
 from skyshard.ingest.text.text_fields import Dialect
@@ -53,6 +54,14 @@ def read_yaml(path: Path) -> Json:
     return content if isinstance(content, dict) else {}
 
 
+def flag_of(content: Json, key: str, default: bool, where: str) -> bool:
+    """A key that is 0 or 1; UserError where it is something else."""
+    value = content.get(key, default)
+    if str(value).lower() not in ("0", "1", "true", "false"):
+        raise UserError(f"'{where}': '{key}' is {str(value)[:40]!r}", remedy="give 0 or 1")
+    return str(value).lower() in ("1", "true")
+
+
 def striping_of(database: Json, common: Json, where: Path) -> Striping:
     """Striping by the database's JSON, else by the partitioner's common configuration."""
     part = common.get("part", {})
@@ -69,14 +78,13 @@ def striping_of(database: Json, common: Json, where: Path) -> Striping:
         ) from None
 
 
-def mark_byte(text: str) -> bytes:
-    """One dialect mark as a byte; JSON files spell some with a backslash."""
-    named = {"\\t": "\t", "\\n": "\n", "\\\\": "\\", '\\"': '"', "\\'": "'"}
-    return named.get(text, text)[:1].encode("latin1")
-
-
 NO_TEXT = "\n"
 """What no field is: where nothing means NULL, as to LOAD DATA without an escape, but for the word where quotes are."""
+
+
+def mark_byte(name: str, text: str) -> bytes:
+    """One mark of a dialect; empty for none."""
+    return mark_of(name, text).encode("ascii")
 
 
 def loaded_dialect(
@@ -86,7 +94,7 @@ def loaded_dialect(
 
     Where no text is said to mean NULL, it is N behind the escape; a dialect without one has the usual backslash.
     """
-    marks = mark_byte(quote), mark_byte(escape)
+    marks = mark_byte("fields_enclosed_by", quote), mark_byte("fields_escaped_by", escape)
     is_one = bool(marks[0]) and marks[0] == marks[1]
     if is_one:  # LOAD DATA knows no escapes then, only doubled quotes
         marks = marks[0], b""
@@ -105,7 +113,8 @@ def separator_of(file: Path, declared: str | None, widths: Sequence[int], dialec
         UserError: a file that cannot be read.
     """
     ending = next((ending for ending in _BY_ENDING if ending in file.name), ".tsv")
-    marks = ([mark_byte(declared)] if declared else []) + [_BY_ENDING[ending], *_SEPARATORS]
+    own = mark_byte("fields_terminated_by", declared or "")
+    marks = ([own] if own else []) + [_BY_ENDING[ending], *_SEPARATORS]
     found = {mark: _width(file, replace(dialect, separator=mark)) for mark in dict.fromkeys(marks)}
     fitting = next((mark for mark in marks if found[mark] in widths), marks[0])
     return fitting, found[fitting] or widths[0]

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.plain_numbers import plain_number
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.ingest.sources.qserv_files import Json
+from skyshard.ingest.sources.qserv_files import Json, flag_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,17 @@ def table_layout(table: Table, config: TableConfig, where: str) -> TableLayout:
     Raises:
         UserError: a column that the table has not, or a director without position.
     """
-    if not int(config.ingest.get("is_partitioned", config.name in config.chunked)):
+    if not flag_of(config.ingest, "is_partitioned", config.name in config.chunked, where):
         return TableLayout(role=Role.REGULAR)
     if _second(config):
         return _ref_match(table, config, where)
-    director = _director(config)
+    director = _director(config, where)
     key = _column(table, config.ingest.get("director_key") or config.partition.get("dirColName"), where)
     position = _position(table, config, where)
     if not director and position is None:
         raise UserError(f"director '{table.name}' has no position columns", remedy="set latitude_key, longitude_key")
     role = Role.DEPENDENT if director else Role.DIRECTOR
-    is_unique = bool(director) or bool(int(config.ingest.get("unique_primary_key", 1)))
+    is_unique = bool(director) or flag_of(config.ingest, "unique_primary_key", True, where)
     return TableLayout(role=role, key=key, unique_key=is_unique, director=director, position=position)
 
 
@@ -81,15 +82,22 @@ def _ref_match(table: Table, config: TableConfig, where: str) -> TableLayout:
         key2=_column(table, ingest.get("director_key2") or partition.get("dirColName2"), where),
         position2=_pair(table, part.get("pos2"), where),
         flag=_column(table, config.flag, where),
-        ang_sep_deg=float(separation) if separation else None,
+        ang_sep_deg=_degrees(separation, where) if separation else None,
     )
 
 
-def _director(config: TableConfig) -> str:
+def _degrees(given: Any, where: str) -> float:
+    try:
+        return plain_number(str(given))
+    except ValueError:
+        raise UserError(f"'{where}': '{str(given)[:40]}' is no separation", remedy="give degrees") from None
+
+
+def _director(config: TableConfig, where: str) -> str:
     """Name of the director that a table follows; empty for a director."""
     if "director_table" in config.ingest:
         named = str(config.ingest["director_table"])
-    elif config.name in config.directors or int(config.ingest.get("is_director") or 0):
+    elif config.name in config.directors or flag_of(config.ingest, "is_director", False, where):
         named = ""
     else:
         named = str(config.partition.get("dirTable") or config.common.get("dirTable") or "")

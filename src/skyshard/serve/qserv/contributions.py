@@ -14,6 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.routing import Route
 
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError, words_of
+from skyshard.catalog.dialect_marks import mark_of, require_line_end
 from skyshard.host.processes import is_running_here, own_name
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
@@ -34,11 +35,12 @@ from skyshard.serve.qserv.ingest_state import (
     TransState,
     charset_of,
     now_ms,
+    regular_tables,
 )
 from skyshard.serve.qserv.json_rows import encoding_of
 from skyshard.serve.qserv.posted_rows import lines_of
 
-DIALECT = ("fields_terminated_by", "fields_enclosed_by", "fields_escaped_by", "lines_terminated_by")
+MARKS, LINE_END = ("fields_terminated_by", "fields_enclosed_by", "fields_escaped_by"), "lines_terminated_by"
 ESCAPE = "fields_escaped_by"
 REGULAR = -1
 Brought = IO[bytes] | Callable[[], bytes]
@@ -82,8 +84,7 @@ class Contributions:
         return made
 
     def _chunk(self, asked: Asked, registered: Registered, table: str) -> int:
-        is_regular = not int(registered.tables[table].get("is_partitioned", 0) or 0)
-        if is_regular:
+        if table in regular_tables(registered):
             return REGULAR
         chunk = asked.whole("chunk")
         require_chunk(registered, chunk)
@@ -131,7 +132,10 @@ class Contributions:
     def _change(self, number: int, changes: dict[str, Any]) -> Contribution:
         with self._state.lock:
             registered, one = self._state.with_contribution(number)
-            if one.state is not ContribState.CANCELLED:
+            if one.state is ContribState.CANCELLED:
+                if changes.get("is_ours"):
+                    Path(changes["path"]).unlink(missing_ok=True)
+            else:
                 for name, value in (changes | {"ended_ms": now_ms()}).items():
                     setattr(one, name, value)
                 self._state.put(registered)
@@ -207,7 +211,10 @@ class Contributions:
 def _dialect(asked: Asked) -> dict[str, str]:
     """How rows are written, as far as it is said. An empty escape is none, any other empty mark the default one."""
     absent = "\0"
-    given = {name: asked.text(name, absent) for name in DIALECT}
+    given = {name: asked.text(name, absent) for name in (*MARKS, LINE_END)}
+    for name in MARKS:
+        mark_of(name, given[name])
+    require_line_end(given[LINE_END])
     return {name: text for name, text in given.items() if text != absent and (text or name == ESCAPE)}
 
 

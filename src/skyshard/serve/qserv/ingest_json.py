@@ -101,8 +101,8 @@ def registered_json(registered: Registered) -> Mapping[str, Any]:
         "create_time": registered.made_ms, "publish_time": 0, "num_stripes": registered.stripes,
         "num_sub_stripes": registered.substripes, "overlap": registered.overlap_deg,
         "tables": [
-            {"name": name, "is_partitioned": int(table.get("is_partitioned", 0) or 0), "is_published": 0,
-             "director_table": str(table.get("director_table", "") or "")}
+            {"name": name, "is_partitioned": table.get("is_partitioned", 0), "is_published": 0,
+             "director_table": table.get("director_table", "")}
             for name, table in registered.tables.items()
         ],
     }  # fmt: skip

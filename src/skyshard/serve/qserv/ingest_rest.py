@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.plain_numbers import plain_number
+from skyshard.chunking import Chunker
 from skyshard.serve.access import Scope
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.lanes import Lanes
@@ -46,6 +47,10 @@ from skyshard.serve.qserv.transaction_routes import TransactionRoutes
 from skyshard.serve.services import Ingests
 
 NOT_STORED = ("auth_key", "admin_auth_key", "version", "database", "table")
+FLAGS = {"is_partitioned", "is_director", "unique_primary_key"}
+TEXTS = {
+    "director_table", "director_key", "director_table2", "director_key2", "longitude_key", "latitude_key", "flag",
+}  # fmt: skip
 SECRETS = ("auth_key", "admin_auth_key")
 
 
@@ -138,9 +143,11 @@ class IngestRest:
         raise _no_database(database)
 
     async def _register_database(self, asked: Asked) -> Payload:
+        striping = asked.whole("num_stripes"), asked.whole("num_sub_stripes"), _number(asked, "overlap")
+        Chunker(*striping)
         made = Registered(
-            database=asked.text("database"), stripes=asked.whole("num_stripes"), made_ms=now_ms(),
-            substripes=asked.whole("num_sub_stripes"), overlap_deg=_number(asked, "overlap"),
+            database=require_name("database", asked.text("database")), stripes=striping[0], substripes=striping[1],
+            overlap_deg=striping[2], made_ms=now_ms(),
             auto_index=asked.flag("auto_build_secondary_index", True),
         )  # fmt: skip
         await self._lanes.call(self._add_database, made)
@@ -159,8 +166,7 @@ class IngestRest:
 
     async def _register_table(self, asked: Asked) -> Payload:
         database, table = asked.text("database"), require_name("table", asked.text("table"), taken=TAKEN)
-        content = {key: plain(value) for key, value in asked.body.items() if key not in NOT_STORED}
-        return {"database": await self._lanes.call(self._add_table, database, table, content)}
+        return {"database": await self._lanes.call(self._add_table, database, table, _table_content(asked))}
 
     def _add_table(self, database: str, table: str, content: dict[str, Any]) -> Mapping[str, Any]:
         with self._state.lock:
@@ -257,6 +263,24 @@ class IngestRest:
 
 def _no_database(database: str) -> NotThere:
     return NotThere(f"no such database: {database}", remedy="GET /replication/config lists them")
+
+
+def _table_content(asked: Asked) -> dict[str, Any]:
+    """What registers a table, as it is kept: flags are 0 and 1, and what is null is not there.
+
+    Raises:
+        UserError: a key that has a value of another type.
+    """
+    given = {key: value for key, value in asked.body.items() if key not in NOT_STORED and value is not None}
+    for name in given.keys() & TEXTS:
+        asked.text(name)
+    if given.get("ang_sep"):
+        _number(asked, "ang_sep")
+    columns = given.get("schema")
+    if not isinstance(columns, list) or not all(isinstance(one, dict) for one in columns):
+        raise UserError("'schema' has to name columns", remedy='send [{"name": "ra", "type": "DOUBLE"}, ...]')
+    flags = {name: int(asked.flag(name)) for name in given.keys() & FLAGS}
+    return {key: plain(value) for key, value in (given | flags).items()}
 
 
 def _number(asked: Asked, name: str) -> float:

@@ -346,4 +346,4 @@ def now_ms() -> int:
 
 
 def regular_tables(registered: Registered) -> Sequence[str]:
-    return [name for name, table in registered.tables.items() if not int(table.get("is_partitioned", 0) or 0)]
+    return [name for name, table in registered.tables.items() if not table.get("is_partitioned")]

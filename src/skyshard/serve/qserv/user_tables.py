@@ -25,6 +25,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.routing import Route
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.plain_numbers import whole_number
+from skyshard.catalog.dialect_marks import mark_of, require_line_end
 from skyshard.host.processes import is_left, own_name
 from skyshard.serve.access import Scope
 from skyshard.serve.http.form import open_form
@@ -41,8 +43,6 @@ DRAFT = "skyshard-brought-"
 _NO_TEXT = "\n"
 """What no field is: without an escape only the word means NULL, and that where fields may be in quotes."""
 _MARKS = {"fields_terminated_by": "\\t", "fields_enclosed_by": "\\0", "fields_escaped_by": "\\\\"}
-_SPELLED = {"\\t": "\t", "\\0": "", "\0": "", "\\\\": "\\", "\\n": "\n", '\\"': '"', "\\'": "'", "\\r\\n": "\r\n"}
-_LINE_ENDS = ("", "\n", "\r\n")
 BINARY = re.compile(r"(var)?binary|(tiny|medium|long)?blob|bit", re.IGNORECASE)
 """Types whose values are encoded in JSON."""
 _TEXT = re.compile(r"(var)?char\b|(tiny|medium|long)?text\b|enum\b|set\b", re.IGNORECASE)
@@ -201,23 +201,17 @@ class Asks:
             raise UserError(
                 "a unique index has no name, or that of another", remedy="send a name of its own as 'index'"
             )
-        lengths = [(str(column["column"]), int(column.get("length") or 0)) for column in columns]
+        lengths = [(str(column["column"]), whole_number(str(column.get("length") or 0))) for column in columns]
         self.unique[name] = [f"{column}({length})" if length else column for column, length in lengths]
 
 
 def _marks(asked: Asked) -> TextMarks:
     """The dialect, as LOAD DATA spells it."""
-    spelled = {name: asked.text(name, default) for name, default in _MARKS.items()}
-    marks = {name: _SPELLED.get(text, text) for name, text in spelled.items()}
-    if wrong := next((name for name, mark in marks.items() if len(mark) > 1 or mark in ("\r", "\n")), None):
-        raise UserError(f"{wrong} is '{spelled[wrong]}'", remedy="use one character")
-    ends = asked.text("lines_terminated_by", "\\n")
-    if _SPELLED.get(ends, ends) not in _LINE_ENDS:
-        raise UserError(f"lines_terminated_by is '{ends}'", remedy="end lines with \\n or \\r\\n")
+    separator, quote, escape = (mark_of(name, asked.text(name, default)) for name, default in _MARKS.items())
+    require_line_end(asked.text("lines_terminated_by", "\\n"))
     charset = asked.text("charset_name", "")
     if charset.lower() not in _CHARSETS:
         raise UserError(f"files in {charset} cannot be read", remedy="use utf8mb4 or latin1")
-    separator, quote, escape = marks.values()
     null = f"{escape}N" if escape else _NO_TEXT
     return TextMarks(separator, quote, escape, _CHARSETS[charset.lower()], null, bool(quote))
 

@@ -26,6 +26,7 @@ COLUMNS = tuple(Column(name, parse_type("varchar(30)")) for name in "abc")
         ("", "^", b"^N,x^,a,^bN\n", [(None, b"x,a", b"\bN")]),
         ("'", "^", b"'^N',NULL,^0\n", [(None, None, b"\0")]),
         ("", "\\", b"\\N,N,\\\\N\n", [(None, b"N", b"\\N")]),
+        ("\\0", "\\\\", b"\\N,NULL,\\\\N\n", [(None, b"NULL", b"\\N")]),
         ("", "", b"\\N,NULL,a\n", [(None, b"NULL", b"a")]),
     ],
 )

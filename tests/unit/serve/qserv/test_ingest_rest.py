@@ -174,6 +174,11 @@ def registered(client: httpx.Client) -> int:
         (("POST", "/ingest/database", SKY | {"database": "../x"}), "no name for a database"),
         (("POST", "/ingest/database", SKY | {"database": "b", "overlap": -1}), "'overlap' has to be a number from 0"),
         (("POST", "/ingest/database", {"database": "b"}), "the request lacks 'num_stripes'"),
+        (("POST", "/ingest/database", SKY | {"database": "b", "num_stripes": 0}), "0 stripes; use 1 to"),
+        (("POST", "/ingest/database", SKY | {"database": "b", "overlap": "1_0"}), "'overlap' has to be a number"),
+        (("POST", "/ingest/table", FILTER | {"table": "T", "is_partitioned": "x"}), "'is_partitioned' has to be 0 or 1"),
+        (("POST", "/ingest/table", FILTER | {"table": "T", "director_key": [1]}), "'director_key' has to be a text"),
+        (("POST", "/ingest/table", FILTER | {"table": "T", "schema": ["id"]}), "'schema' has to name columns"),
         (("POST", "/ingest/table", FILTER), "there is a table handed.Filter"),
         (("POST", "/ingest/table", FILTER | {"table": "T", "schema": [{"name": "a", "type": "NONE"}]}), "NONE"),
         (("POST", "/ingest/trans", {"database": "none"}), "no database 'none' is being ingested"),
@@ -261,7 +266,8 @@ class Told(PlayedIngests):
 
 
 @pytest.mark.parametrize(("given", "escape"), [({}, b"\\"), ({"fields_escaped_by": ""}, b""),
-                                               ({"fields_escaped_by": "\\\\"}, b"\\")])  # fmt: skip
+                                               ({"fields_escaped_by": "\\\\"}, b"\\"),
+                                               ({"fields_enclosed_by": "\\0"}, b"\\")])  # fmt: skip
 def test_an_empty_escape_is_none(tmp_path: Path, given: dict[str, str], escape: bytes) -> None:
     """As LOAD DATA has it: values with a backslash are what they are, \\N, too; nothing said is the default one."""
     (tmp_path / "rows.txt").write_text("1\n2\n")
