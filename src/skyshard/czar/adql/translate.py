@@ -1,4 +1,4 @@
-"""ADQL → the czar's SQL: parse ▸ functions ▸ tables ▸ units ▸ casts, texts and names ▸ limit ▸ render.
+"""ADQL → the czar's SQL: parse ▸ divisions ▸ functions ▸ tables ▸ units ▸ casts, texts and names ▸ limit ▸ render.
 
 Rules: what a query asks is never changed but by its limit; what has no translation is refused with a reason. No I/O.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from skyshard.basics.errors import Refusal
+from skyshard.czar.adql.divisions import divide_exactly
 from skyshard.czar.adql.functions import check_own_functions, translate_functions
 from skyshard.czar.adql.grammar import NOT_ADQL, parse_adql
 from skyshard.czar.adql.known_tables import KnownTables
@@ -60,6 +61,7 @@ def translate(text: str, known: KnownTables, limit: int | None = None) -> Transl
 def _translate(text: str, known: KnownTables, limit: int | None) -> Translated:
     tree = parse_adql(text)
     check_own_functions(tree)
+    divide_exactly(tree)
     translate_functions(tree)
     scopes = resolve_tables(tree, known)
     asked = {source.table for sources in scopes.values() for source in sources if source.table is not None}
