@@ -18,6 +18,9 @@ from skyshard.serve.qserv.envelope import Asked, Desk, Payload
 from skyshard.serve.qserv.ingest_json import WORKER, Place
 from skyshard.serve.qserv.ingest_state import IngestState, Registered, TransState
 
+MOST_CHUNKS = 1 << 31
+"""Numbers of chunks have 32 bits."""
+
 
 class ChunkRoutes:
     """One chunk or several; the forms with ``multi`` give a place for each replica, which is one here."""
@@ -86,7 +89,7 @@ class ChunkRoutes:
 def require_chunk(registered: Registered, chunk: int) -> None:
     """UserError where a chunk is none of the layout."""
     chunker = Chunker(registered.stripes, registered.substripes, registered.overlap_deg)
-    if not chunker.is_chunk([chunk])[0]:
+    if not 0 <= chunk < MOST_CHUNKS or not chunker.is_chunk([chunk])[0]:
         raise UserError("this chunk number is not valid", remedy=f"{chunk} is no chunk of {registered.family}")
 
 

@@ -34,6 +34,8 @@ NO_VERSION = "No version number was provided in the request."
 MOST_DIGITS = 10
 """Of a version; Python refuses to read numbers of thousands."""
 _PATH = re.compile(r"(?:/[\w.+@-]+){2,}/?")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Half a letter in JSON, as UTF-8 has none, unless its other half stands beside it."""
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 Payload = Mapping[str, Any]
 
@@ -55,7 +57,7 @@ class WrongVersion(UserError):
 
     def __init__(self, given: object) -> None:
         super().__init__(
-            f"The requested version {given} of the API is not in the range supported by the service.",
+            f"The requested version {str(given)[:40]} of the API is not in the range supported by the service.",
             remedy=f"ask for {OLDEST_QSERV} to {NEWEST_QSERV}",
         )
 
@@ -239,6 +241,8 @@ async def read_body(request: Request) -> Mapping[str, Any]:
         return {}
     try:
         found = json.loads(content, parse_float=Decimal)
+        if _SURROGATE.search(content):
+            json.dumps(found, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError):
         raise UserError("the body is not JSON", remedy="send a JSON object in UTF-8") from None
     if not isinstance(found, dict):
