@@ -54,7 +54,7 @@ def _value(node: exp.Expr) -> float | None:
     if isinstance(node, exp.Neg):
         value = _value(node.this)
         return None if value is None else -value
-    if type(node) not in _SUMS:
+    if not isinstance(node, exp.Binary) or type(node) not in _SUMS:
         return None
     one, other = _value(node.left), _value(node.right)
     if one is None or other is None or (isinstance(node, exp.Div) and not other):

@@ -24,6 +24,7 @@ from skyshard.host.atomic_files import new_file
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Access, Identity, Quota, Scope
+from skyshard.serve.folder_locks import FileLock
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.open_answer import NO_GENERATION
 from skyshard.serve.services import OpenAnswer, Submissions
@@ -214,8 +215,13 @@ class TapJobs:
         task = self._here[job.job_id] = self._begin(
             self._run_here(job, request, Identity(job.owner, Scope.QUERY, quota))
         )
-        task.add_done_callback(lambda _: (self._here.pop(job.job_id, None), running.leave()))
+        task.add_done_callback(lambda _: self._left(job.job_id, running))
         return job
+
+    def _left(self, job_id: str, running: FileLock) -> None:
+        """A job that ran here runs no more."""
+        self._here.pop(job_id, None)
+        running.leave()
 
     async def _run_here(self, job: Job, request: TapRequest, who: Identity) -> None:
         """Answer a query that brings tables, or asks the service's own, into a file."""
