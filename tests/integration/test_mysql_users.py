@@ -12,14 +12,17 @@ import pymysql
 import pytest
 from tests.support.open_door import OpenDoor, WireAnswer, WireClient, open_door
 from tests.support.played_services import Keys, PlayedAnswer, PlayedQueries, played_services
+from tests.support.running_site import wait_until
 
+from skyshard.basics.errors import UserError
 from skyshard.cluster.door_server import DoorServer
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.serve.access import NO_QUOTA, OpenAccess, Quota, Scope
+from skyshard.serve.mysql.packets import Command
 
 pytestmark = pytest.mark.integration
 
-FEW, HELD = "SELECT a FROM sky.Few", "SELECT a FROM sky.Held"
+FEW, HELD, MANY, FAULTY = (f"SELECT a FROM sky.{name}" for name in ("Few", "Held", "Many", "Faulty"))
 ROWS = pa.table({"a": pa.array(range(4), pa.int64())})
 
 
@@ -37,6 +40,27 @@ class Held(PlayedQueries):
             assert self.go.wait(60)
         with super().open(sql, database) as answer:
             yield answer
+
+
+class Unended(PlayedQueries):
+    """One statement gives a row, and then none until it is cancelled; ``begun``: its row was given."""
+
+    def __init__(self) -> None:
+        tables = {FEW: ROWS, HELD: ROWS.slice(0, 1), MANY: pa.table({"a": range(5)}), FAULTY: UserError("out of order")}
+        super().__init__(tables)
+        self.begun, self.is_over = threading.Event(), threading.Event()
+
+    def _batches(self, table: pa.Table) -> Iterator[pa.RecordBatch]:
+        yield from super()._batches(table)
+        if table is self.tables[HELD]:
+            self.begun.set()
+            assert self.is_over.wait(60)
+            self.begun.clear()
+            self.is_over.clear()
+
+    def cancel(self, query: str) -> bool:
+        self.is_over.set()
+        return super().cancel(query)
 
 
 def opened(
@@ -68,6 +92,31 @@ def test_quotas_hold_at_the_door(private_cluster: PrivateCluster) -> None:
         queries.go.set()
         asking.join()
         assert len(found[0].rows) == 4
+
+
+def test_a_seat_is_free_again_however_a_query_ends(private_cluster: PrivateCluster) -> None:
+    """Killed, left by its client, failed, or cut at another quota: the next one is answered."""
+    queries, killed = Unended(), list[WireAnswer]()
+    with contextlib.ExitStack() as stack:
+        door = stack.enter_context(opened(private_cluster, queries, Quota(queries=1, rows=4)))
+        stack.callback(queries.is_over.set)
+        ann, again, gone = (stack.enter_context(client_of(door, "ann")) for _ in range(3))
+        for sql in (FAULTY, MANY):
+            assert again.ask(sql).error
+            assert len(again.ask(FEW).rows) == 4
+        asking = threading.Thread(target=lambda: killed.append(ann.ask(HELD)))
+        asking.start()
+        assert queries.begun.wait(60)
+        assert again.ask(FEW).error[0] == 1226
+        assert again.ask(f"KILL QUERY {ann.raw.thread_id()}").error == ()
+        asking.join()
+        assert killed[0].error[0] == 1317
+        assert len(again.ask(FEW).rows) == 4
+        gone.raw._execute_command(Command.QUERY, HELD)
+        assert queries.begun.wait(60)
+        assert again.ask(FEW).error[0] == 1226
+        gone.raw._force_close()
+        wait_until(lambda: len(again.ask(FEW).rows) == 4, "its seat is free")
 
 
 def test_a_user_is_called_by_its_name_and_sees_no_session_of_others(private_cluster: PrivateCluster) -> None:
