@@ -39,8 +39,8 @@ from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.rewrite import rewrite
 from skyshard.czar.czar import Czar
 from skyshard.czar.plan.planner import plan_statement
-from skyshard.czar.run.dispatch import units_of
 from skyshard.czar.run.pull_order import PullOrder
+from skyshard.czar.run.pull_units import units_of
 from skyshard.czar.run.replica_choice import ReplicaChoice
 from skyshard.czar.sql.statement import parse_statement
 from skyshard.db.connection import Account, connect

@@ -75,6 +75,23 @@ def differences(testbed: Testbed) -> list[str]:
     return wrong
 
 
+def test_few_rows_are_merged_in_one_round_trip(sky: Testbed) -> None:
+    """Of a plan that is kept: whatever ways there are to bring them, and however many were expected."""
+    ways: list[tuple[str, ScanWay]] = [(SCANS[0], "columns"), (SCANS[0], "rows"), (SCANS[1], "columns")]
+    for sql, scan in [*ways, (SCANS[3][2:], "columns")]:
+        sky.query(sql, database=DATABASE, scan=scan)
+        before = _merging_trips(sky)
+        sky.query(sql, database=DATABASE, scan=scan)
+        assert _merging_trips(sky) - before == 2, f"with the one that asks for their number: {sql}"
+
+
+def _merging_trips(testbed: Testbed) -> int:
+    """Round trips so far of the session that the czar merges in."""
+    count = "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'QUESTIONS'"
+    with testbed.czar._sessions.lease("test") as connection:
+        return int(connection.value(count))
+
+
 def segments(testbed: Testbed, table: str, kind: str = "rows") -> list[Path]:
     stored = testbed.registry.published.names().stored(DATABASE)
     return [

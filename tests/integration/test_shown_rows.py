@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from tests.support.same_answer import difference
 from tests.support.split_sky import Splitter, drop, make_rows
 
-from skyshard.basics.errors import Refusal
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.catalog.layout import Striping
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
-from skyshard.czar.result.typed_results import TypedColumn, read_types
+from skyshard.czar.result.typed_results import TypedColumn, create_scratch, read_types
 from skyshard.czar.run.scratch_tables import query_name, scratch_table
-from skyshard.czar.run.shown_rows import shown_rows, shows_whole
+from skyshard.czar.run.shown_rows import merged_at_once, shown_rows, shows_whole
 from skyshard.czar.run.stored_result import store_result
-from skyshard.db.connection import Connection, connect
+from skyshard.db.connection import Connection, at_once, connect
 from skyshard.rowimage.sqltype import parse_type
 
 pytestmark = pytest.mark.integration
@@ -107,6 +108,57 @@ def test_a_shown_decimal_has_all_its_digits(server: Connection) -> None:
     assert shown.column(0).to_pylist() == [Decimal("-12345678901234567890.0123456789")]
 
 
+@pytest.mark.parametrize(
+    ("rows", "is_whole"),
+    [
+        ([(100, "%s 50 %", 0.5), (-7, "é'\\", None)], True),
+        ([(1, "a", 5e-324)], True),
+        ([], True),
+        ([(128, "a", 1.5)], False),
+        ([(1, "abcdefghijk", 1.5)], False),
+    ],
+)
+def test_few_rows_are_merged_in_one_round_trip(
+    server: Connection, rows: list[tuple[int, str, float | None]], is_whole: bool
+) -> None:
+    """As if they had been stored first; not where a value does not fit. Their table is gone either way."""
+    columns = [TypedColumn(*one) for one in zip("atx", map(parse_type, ("tinyint", "char(10)", "double")), strict=True)]
+    name = scratch_table(QUERY, "few")
+    create = create_scratch(name, columns, is_temporary=True)
+    merge = f"SELECT SUM(a) AS c0, COUNT(t) + SUM(t LIKE '\\%s%') AS c1, MAX(x) AS c2 FROM {name}"
+    kinds = [
+        TypedColumn(f"c{place}", parse_type(kind))
+        for place, kind in enumerate(("decimal(25)", "decimal(24)", "double"))
+    ]
+    before = questions(server)
+    found = merged_at_once(server, (name, create), rows, merge, kinds)
+    assert questions(server) - before == 2, "with the one that asks for their number"
+    assert (found is not None) is is_whole
+    if found is not None:
+        server.execute(create)
+        if rows:
+            server.insert(name, rows)
+        assert found.equals(shown_rows(server, merge, kinds))
+        server.execute(f"DROP TEMPORARY TABLE {name}")
+    with pytest.raises(UserError, match="1146"):
+        server.rows(f"SELECT * FROM {name}")
+
+
+def test_what_fails_behind_the_first_result_is_an_error(server: Connection) -> None:
+    """Statements that are sent together give the rows of the first that has some, if all of them work."""
+    assert server.rows(at_once("SELECT 1", "SELECT 2")) == [(1,)]
+    with pytest.raises(UserError, match="1051"):
+        server.rows(at_once("SELECT 1", f"DROP TABLE {scratch_table(QUERY, 'none')}"))
+    assert server.rows("SELECT 3") == [(3,)]
+
+
+def questions(server: Connection) -> int:
+    """Round trips of a session so far."""
+    return int(
+        server.value("SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'QUESTIONS'")
+    )
+
+
 def test_many_rows_of_a_join_go_through_a_table(
     private_cluster: PrivateCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,11 +169,12 @@ def test_many_rows_of_a_join_go_through_a_table(
     stars = sky.mono.execute("SELECT starId FROM Star", sky.database).rows
     asked, take = list[str](), shown_rows
 
-    def noted(connection: Connection, statement: str, columns: Sequence[TypedColumn]) -> pa.Table | None:
+    def noted(connection: Connection, statement: str, *others: Any) -> pa.Table | None:
         asked.append(statement)
-        return take(connection, statement, columns)
+        return take(connection, statement, *others)
 
-    monkeypatch.setattr("skyshard.czar.run.execute_plan.shown_rows", noted)
+    for module in ("execute_plan", "shown_rows"):
+        monkeypatch.setattr(f"skyshard.czar.run.{module}.shown_rows", noted)
     pairs = "FROM Star a, Star b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 1.9"
     try:
         with Czar(

@@ -30,7 +30,7 @@ from skyshard.db.reach_server import limit_unanswered
 from skyshard.db.result_columns import ResultColumn
 from skyshard.host.processes import own_name
 
-__all__ = ["Account", "Connection", "Endpoint", "Row", "connect", "quote_name", "quote_text"]
+__all__ = ["Account", "Connection", "Endpoint", "Row", "at_once", "connect", "quote_name", "quote_text"]
 
 Row = tuple[Any, ...]
 Arguments = Sequence[Any] | None
@@ -113,10 +113,12 @@ class Connection:
             return self._run(cursor, sql, args)
 
     def rows(self, sql: str, args: Arguments = None) -> list[Row]:
-        """All rows of a result: str for text, bytes for binary columns, Decimal for DECIMAL."""
+        """All rows of the first result: str for text, bytes for binary columns, Decimal for DECIMAL."""
         with self._cursor(pymysql.cursors.Cursor) as cursor:
             self._run(cursor, sql, args)
-            return list(cursor.fetchall())
+            found = list(cursor.fetchall())
+            self._pass_over_rest(cursor, sql)
+            return found
 
     def insert(self, table: str, rows: Sequence[Row]) -> int:
         """Insert rows into a table, whose name comes quoted; numbers are written without the driver's help."""
@@ -183,6 +185,14 @@ class Connection:
         self.warned = cursor._result.warning_count or 0
         return int(affected)
 
+    def _pass_over_rest(self, cursor: Any, sql: str) -> None:
+        """Of statements that were sent together (:func:`at_once`) the last ones may still fail."""
+        try:
+            while cursor.nextset():
+                pass
+        except (pymysql.MySQLError, OSError, UnicodeError) as error:
+            raise mapped(error, self._endpoint, sql) from error
+
     def _fetch(self, cursor: Any, batch_rows: int) -> list[Row]:
         try:
             return list(cursor.fetchmany(batch_rows))
@@ -194,6 +204,15 @@ class Connection:
         if cursor._result is not None:
             cursor._result.unbuffered_active = False
         cursor.connection = None
+
+
+def at_once(*statements: str) -> str:
+    """Statements one after the other in one round trip; they end with the first that fails.
+
+    >>> at_once("SELECT 1", "DROP TABLE t")
+    'BEGIN NOT ATOMIC SELECT 1; DROP TABLE t; END'
+    """
+    return f"BEGIN NOT ATOMIC {'; '.join(statements)}; END"
 
 
 def _encoded(text: str, codec: str) -> bytes:

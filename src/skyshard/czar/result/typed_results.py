@@ -21,7 +21,7 @@ import pyarrow as pa
 from skyshard.basics.errors import Refusal, UserError
 from skyshard.basics.lazy import lazy_module
 from skyshard.db.charsets import LATIN1
-from skyshard.db.connection import Connection, quote_name
+from skyshard.db.connection import Connection, at_once, quote_name
 from skyshard.rowimage.sqltype import MOST_DIGITS, SqlType, TypeClass, parse_type
 
 if TYPE_CHECKING:
@@ -152,19 +152,16 @@ def read_types(connection: Connection, select: str, scratch: str, names: Sequenc
     """Types of a SELECT's columns, called ``names`` here; nothing is executed over rows when its tables are empty."""
     columns = ", ".join(quote_name(name) for name in names)
     made = f"CREATE TEMPORARY TABLE {scratch} ENGINE=MyISAM AS WITH q ({columns}) AS (%s) SELECT * FROM q LIMIT 0"
+    shown = (f"SHOW FULL COLUMNS FROM {scratch}", f"DROP TEMPORARY TABLE {scratch}")
     try:
-        connection.execute(made % select)
+        found = connection.rows(at_once(made % select, *shown))
     except UserError as error:
         # totals over no rows are one row, which is computed, and may be out of range: BIT_OR(u) - BIT_AND(u)
         try:
-            connection.execute(made % f"({select}) LIMIT 0")
+            found = connection.rows(at_once(made % f"({select}) LIMIT 0", *shown))
         except UserError:
             raise error from error.__cause__
-    try:
-        shown = connection.rows(f"SHOW FULL COLUMNS FROM {scratch}")
-    finally:
-        connection.execute(f"DROP TEMPORARY TABLE IF EXISTS {scratch}")
-    return tuple(_typed(str(row[0]), str(row[1]), row[2]) for row in shown)
+    return tuple(_typed(str(row[0]), str(row[1]), row[2]) for row in found)
 
 
 def _typed(name: str, text: str, collation: str | None) -> TypedColumn:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from skyshard.basics.errors import words_of
@@ -34,92 +33,19 @@ from skyshard.czar.run.doubts import TakeDoubt, doubts_of, no_doubt
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.run.pull_reader import Failure, PullReader, UnitRows
+from skyshard.czar.run.pull_units import UNIT_ROWS, column_units, expected_s, units_of
 from skyshard.czar.run.query_events import tell_failures, tell_round
 from skyshard.czar.run.replica_choice import ReplicaChoice
 from skyshard.czar.run.rounds import lane_round, quick_round
 from skyshard.czar.run.scratch_tables import file_name, scratch_table
-from skyshard.czar.scan.scan_schedule import Unit, even_units, length_of, units_up_to
+from skyshard.czar.scan.scan_schedule import Unit, length_of
 from skyshard.db.connection import Connection, Row
 
-UNIT_CHUNKS = 128
-"""Chunk statements put into one round trip: 0.03 ms a chunk instead of 0.12 ms (measured with small chunks)."""
-UNIT_ROWS = (60_000, 200_000)
-"""Chunk statements are put together up to so many rows that they read: fewer where there are few rows in all, so that
-every thread gets its share."""
-UNITS_A_NODE, UNITS_A_THREAD = 8, 4
-"""So many units at most for the sake of shares: a unit more takes 0.3 to 0.6 ms, in which its node waits."""
-FIRST_ROWS = 8_000
-"""Of a scan whose rows are the answer the first unit of each node reads so many rows, so that whoever takes them begins
-while nodes go on; where there are fewer than ``FIRST_SHARE`` times as many, all are here soon enough."""
-FIRST_SHARE = 8
-PAIR_ROWS = 50
-"""A row whose neighbours are sought takes the time of so many that are only read."""
+MergeFew = Callable[[tuple[str, str], Sequence[Row]], bool]
+"""A temporary table, by its name and the text that makes it, and its rows → whether they are merged by that."""
 INSERT_ROWS = 500
 APPEND_BYTES = 1 << 20
 """Read and written at once: what fits into a processor's cache."""
-COLUMN_CHUNKS, COLUMN_ROWS = 100_000, (250_000, 2_000_000)
-"""The same of units that are read by columns: a call of the engine takes about a millisecond."""
-ROW_S, CHUNK_S = 1e-7, 3e-5
-"""What a row and a chunk cost on a node, roughly: enough to tell a short scan from a long one."""
-
-
-def units_of(
-    pull: Pull,
-    chunks: Sequence[int],
-    threads: int = 1,
-    most_rows: int = UNIT_ROWS[1],
-    *,
-    is_paired_here: bool = False,
-    is_awaited: bool = False,
-) -> tuple[Unit, ...]:
-    """The chunks of one node in units for so many threads; where a few rows are enough, the first units are small.
-
-    ``most_rows``: of a unit of more than one chunk. ``is_paired_here``: nodes only read the rows of pairs.
-    ``is_awaited``: somebody takes the rows as they come.
-    """
-    tables = [slot.table.chunks for slot in pull.template.slots.values() if slot.table.layout.role.is_chunked]
-    has_pairs = any(slot.overlap_columns is not None for slot in pull.template.slots.values())
-    factor = PAIR_ROWS if has_pairs and not is_paired_here else 1
-    rows = (factor * sum((table.rows_of(chunks) for table in tables), np.zeros(len(chunks), np.int64))).tolist()
-    if pull.limit is None:
-        first = _first_unit(chunks, rows, min(FIRST_ROWS, most_rows)) if is_awaited else ()
-        begun = sum(len(unit.chunks) for unit in first)
-        return (*first, *_shared_units(chunks[begun:], rows[begun:], threads, most_rows))
-    units: list[Unit] = []
-    start, size = 0, 1
-    while start < len(chunks):
-        units.append(Unit(tuple(chunks[start : start + size]), sum(rows[start : start + size])))
-        start, size = start + size, min(size * 4, UNIT_CHUNKS)
-    return tuple(units)
-
-
-def _shared_units(chunks: Sequence[int], rows: Sequence[int], threads: int, most_rows: int) -> tuple[Unit, ...]:
-    """Units for threads that all begin at once and are to end together."""
-    low, high = (min(one, most_rows) for one in UNIT_ROWS)
-    shares = min(UNITS_A_NODE, UNITS_A_THREAD * threads)
-    count = max(1, -(-sum(rows) // high), min(shares, sum(rows) // low))
-    return even_units(chunks, rows, -(-count // threads) * threads if count > 1 else 1, most_chunks=UNIT_CHUNKS)
-
-
-def _first_unit(chunks: Sequence[int], rows: Sequence[int], most_rows: int) -> tuple[Unit, ...]:
-    """A small unit of the first chunks, if that is worth a unit more."""
-    if len(chunks) < FIRST_SHARE or sum(rows) < FIRST_SHARE * most_rows:
-        return ()
-    return units_up_to(chunks, rows, most_chunks=UNIT_CHUNKS, most_rows=most_rows)[:1]
-
-
-def column_units(pull: Pull, chunks: Sequence[int], threads: int) -> tuple[Unit, ...]:
-    """The chunks of one node that are read by columns, in units for so many threads."""
-    tables = [slot.table.chunks for slot in pull.template.slots.values()]
-    rows = sum((table.rows_of(chunks) for table in tables), np.zeros(len(chunks), np.int64))
-    total, (low, high) = int(rows.sum()), COLUMN_ROWS
-    count = max(1, -(-total // high), min(threads, total // low))
-    if count == 1 and len(chunks) <= COLUMN_CHUNKS:
-        return (Unit(tuple(chunks), total, by_columns=True),)
-    count = -(-count // threads) * threads if count > 1 else 1
-    return tuple(
-        replace(unit, by_columns=True) for unit in even_units(chunks, rows.tolist(), count, most_chunks=COLUMN_CHUNKS)
-    )
 
 
 class Dispatch:
@@ -181,12 +107,18 @@ class Dispatch:
                     yield from from_images(unit.filled, columns, layout)
 
     def bring(
-        self, what: str, pull: Pull, columns: Sequence[TypedColumn], lane: Lane, meanwhile: Callable[[], None]
+        self,
+        what: str,
+        pull: Pull,
+        columns: Sequence[TypedColumn],
+        lane: Lane,
+        meanwhile: Callable[[], None],
+        merge_few: MergeFew | None = None,
     ) -> int:
         """Bring the rows of a pull into a scratch table of the czar's server, which the caller drops; returns how many.
 
         The table is made, and ``meanwhile`` done, when the first rows have come: nodes are at work then. Where a few
-        rows are enough it is made before, as nodes would read more than is needed.
+        rows are enough it is made before, as nodes would read more than is needed. Few rows go to ``merge_few`` first.
         """
         table = scratch_table(self._running.query, what)
         keys = [key.columns[0] for key in pull.keys]
@@ -197,9 +129,19 @@ class Dispatch:
             meanwhile()
 
         with self._unit_rows(pull, columns, what, lane, is_text=is_text) as stream:
-            if pull.limit is not None:
+            rows: Iterator[UnitRows] = stream
+            if merge_few is not None and not pull.is_cut:
+                units, is_all = _first_few(stream, min(self._text_rows, INSERT_ROWS))
+                few = [row for unit in units for row in _values_of(unit)] if is_all else []
+                create = create_scratch(table, columns, is_temporary=True, keys=keys)
+                if is_all and merge_few((table, create), few):
+                    return len(few)
+                rows = chain(units, stream)
                 begin()
-            rows = _after_first(stream, begin) if pull.limit is None else stream
+            elif pull.limit is not None:
+                begin()
+            else:
+                rows = _after_first(stream, begin)
             if is_text:
                 return self._insert(table, columns, rows, is_cut=pull.is_cut)
             return self._append_images(what, columns, rows)
@@ -209,7 +151,7 @@ class Dispatch:
         count, waiting = 0, list[Row]()
         digits = DigitCount(columns if is_cut else ())
         for unit in stream:
-            rows = unit.rows if unit.made is None else plain_rows(unit.made)
+            rows = _values_of(unit)
             digits.add(rows)
             count += len(rows)
             waiting += rows
@@ -311,7 +253,7 @@ class Dispatch:
             number += 1
             tell_round(self._workers.events, self._running, number, units_by_node, lost)
             failures: list[Failure] = []
-            length = length_of(_cost(units_by_node))
+            length = length_of(expected_s(units_by_node))
             for outcome in quick_round(task, units_by_node) if is_quick else lane_round(task, units_by_node, length):
                 if isinstance(outcome, Failure):
                     failures.append(outcome)
@@ -332,12 +274,19 @@ class Dispatch:
             left = sorted({*left, *again})
 
 
-def _cost(units_by_node: dict[str, tuple[Unit, ...]]) -> float:
-    """Seconds that the slowest node will take, roughly."""
-    return max(
-        (sum(unit.rows * ROW_S + len(unit.chunks) * CHUNK_S for unit in units) for units in units_by_node.values()),
-        default=0.0,
-    )
+def _values_of(unit: UnitRows) -> Sequence[Row]:
+    return unit.rows if unit.made is None else plain_rows(unit.made)
+
+
+def _first_few(stream: Iterator[UnitRows], most: int) -> tuple[list[UnitRows], bool]:
+    """The first units, and whether they are all there are, with no more rows than ``most``, which are values."""
+    units, count = list[UnitRows](), 0
+    for unit in stream:
+        units.append(unit)
+        count += unit.count
+        if unit.filled is not None or count > most:
+            return units, False
+    return units, True
 
 
 def _after_first(stream: Iterator[UnitRows], begin: Callable[[], None]) -> Iterator[UnitRows]:

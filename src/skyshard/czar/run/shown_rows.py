@@ -8,11 +8,13 @@ then rounds, or refuses.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from skyshard.czar.result.typed_results import TypedColumn, from_rows
-from skyshard.db.connection import Connection
+from skyshard.db.connection import Connection, Row, at_once
+from skyshard.db.literals import row_literals
 from skyshard.db.result_columns import ResultColumn
 
 _WHOLE_CODES = frozenset({1, 2, 3, 8, 9})
@@ -37,15 +39,38 @@ def _is_shown_whole(column: TypedColumn) -> bool:
     return column.is_integer or (column.type.base == "double" and not column.is_rounded)
 
 
-def shown_rows(connection: Connection, statement: str, columns: Sequence[TypedColumn]) -> pa.Table | None:
-    """All rows of a statement, in memory; None where the server shows them otherwise than they were typed.
+def shown_rows(
+    connection: Connection, statement: str, columns: Sequence[TypedColumn], args: Sequence[Any] | None = None
+) -> pa.Table | None:
+    """All rows of a statement, in memory; None where the server shows none, or otherwise than they were typed.
 
     Raises:
         Refusal: a value is beyond the type of its column.
     """
-    rows = connection.rows(statement)
-    is_as_typed = all(_is_as_typed(*both) for both in zip(connection.columns, columns, strict=True))
+    rows, shown = connection.rows(statement, args), connection.columns
+    is_as_typed = bool(shown) and all(_is_as_typed(*both) for both in zip(shown, columns, strict=True))
     return from_rows(rows, columns) if is_as_typed else None
+
+
+def merged_at_once(
+    connection: Connection, table: tuple[str, str], rows: Sequence[Row], merge: str, columns: Sequence[TypedColumn]
+) -> pa.Table | None:
+    """What a merge gives of a few rows, whose temporary table lasts as long: all in one round trip.
+
+    Args:
+        table: its name, and the text that makes it.
+        merge: a SELECT from it.
+
+    Returns:
+        None where a value does not fit into the table, or as of :func:`shown_rows`.
+    """
+    name, create = table
+    values, args = row_literals(rows)
+    merge, create = (text.replace("%", "%%") if args else text for text in (merge, create))
+    insert = [f"INSERT INTO {name} VALUES {values}"] if rows else []
+    shown = f"IF @@warning_count = 0 THEN {merge}; END IF"
+    statements = at_once(create, *insert, shown, f"DROP TEMPORARY TABLE {name}")
+    return shown_rows(connection, statements, columns, args or None)
 
 
 def _is_as_typed(shown: ResultColumn, column: TypedColumn) -> bool:

@@ -11,7 +11,7 @@ from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.czar.plan.chunk_template import Slot, Template
 from skyshard.czar.plan.query_plan import Pull
-from skyshard.czar.run.dispatch import units_of
+from skyshard.czar.run.pull_units import units_of
 from skyshard.registry.catalog.chunk_entries import ChunkEntries, ChunkEntry
 from skyshard.registry.catalog.published_catalog import CatalogTable
 from skyshard.rowimage.sqltype import parse_type
