@@ -140,6 +140,13 @@ def read_images(
 def read_runs(
     runs: Iterable[Run], names: Sequence[str], limits: Mapping[str, Limits] | None = None
 ) -> Iterator[pa.RecordBatch]:
+    """The batches of :func:`read_blocks`."""
+    return (block.batch for block in read_blocks(runs, names, limits))
+
+
+def read_blocks(
+    runs: Iterable[Run], names: Sequence[str], limits: Mapping[str, Limits] | None = None
+) -> Iterator[Block]:
     """Columns of rows, in their order; batches are in memory, views of the files, and cross the borders of chunks.
 
     Args:
@@ -149,19 +156,19 @@ def read_runs(
     Raises:
         OSError: a file does not give what it held.
     """
-    ahead: deque[Block] = deque()
+    ahead: deque[tuple[Block, bool]] = deque()
     for block in _blocks(runs, names, limits or {}):
-        block.fetch()
-        ahead.append(block)
+        ahead.append((block, block.fetch()))
         if len(ahead) > READ_AHEAD:
-            yield _in_memory(ahead.popleft())
+            yield _in_memory(*ahead.popleft())
     while ahead:
-        yield _in_memory(ahead.popleft())
+        yield _in_memory(*ahead.popleft())
 
 
-def _in_memory(block: Block) -> pa.RecordBatch:
-    block.require()
-    return block.batch
+def _in_memory(block: Block, is_there: bool) -> Block:
+    if not is_there:
+        block.require()
+    return block
 
 
 def _blocks(runs: Iterable[Run], names: Sequence[str], limits: Mapping[str, Limits]) -> Iterator[Block]:

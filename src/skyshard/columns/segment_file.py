@@ -180,29 +180,29 @@ class Block:
     """Some columns of rows of one batch, and where the columns of the whole batch are."""
 
     batch: pa.RecordBatch
+    size: int
+    """Bytes of these rows."""
     spans: tuple[Span, ...]
     is_told: bool
     """Whether the system says which pages of the file are in memory."""
 
-    @property
-    def _is_in_memory(self) -> bool:
-        """Whether all of the columns is known to be; if so, it need not be asked for."""
-        return self.is_told and all(are_in_memory(address, size) for address, size in self.spans)
-
-    def fetch(self) -> None:
-        """Have the system begin to read what is not in memory of the columns, and nothing else."""
-        if not self._is_in_memory:
-            for address, size in self.spans:
-                fetch_pages(address, size)
+    def fetch(self) -> bool:
+        """Have the system begin to read what is not in memory of the columns, and nothing else; returns whether all is
+        known to be there, so that it need not be asked for again."""
+        if self.is_told and all(are_in_memory(address, size) for address, size in self.spans):
+            return True
+        for address, size in self.spans:
+            fetch_pages(address, size)
+        return False
 
     def require(self) -> None:
         """Return when all of the columns is in memory; OSError as of :func:`require_spans`."""
-        if not self._is_in_memory:
-            require_spans(self.spans)
+        require_spans(self.spans)
 
     def slice(self, first: int, rows: int) -> Block:
         """Some of its rows."""
-        return replace(self, batch=self.batch.slice(first, rows))
+        some = self.batch.slice(first, rows)
+        return replace(self, batch=some, size=some.nbytes)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -256,13 +256,15 @@ class Segment:
         if found is None:
             places = [self.places[name] for name in listed]
             picked = ([batch.column(place) for place in places] for batch in self.batches)
-            found = [
-                Block(pa.RecordBatch.from_arrays(some, names=listed), spans_of(some), self.is_told) for some in picked
-            ]
+            found = [self._block(listed, some) for some in picked]
             if len(self.known_blocks) >= _KNOWN_BLOCKS:
                 self.known_blocks.clear()
             self.known_blocks[listed] = found
         return found
+
+    def _block(self, names: Sequence[str], arrays: Sequence[pa.Array]) -> Block:
+        batch = pa.RecordBatch.from_arrays(arrays, names=names)
+        return Block(batch, batch.nbytes, spans_of(arrays), self.is_told)
 
     def rows(self, first: int, count: int, names: Sequence[str]) -> Iterator[tuple[int, Block]]:
         """The number of each batch that has some of these rows, and these rows of it, with some columns; no copy."""

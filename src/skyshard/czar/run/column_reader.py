@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from skyshard.cluster.node import Node
-from skyshard.columns.node_columns import read_runs
+from skyshard.columns.node_columns import read_blocks
+from skyshard.columns.segment_file import Block
 from skyshard.czar.columns.column_way import ColumnWay, Limits, TableColumns
 from skyshard.czar.columns.engine import Calls, compute, in_types
 from skyshard.czar.columns.not_by_columns import NotByColumns
@@ -58,18 +59,22 @@ class ColumnReader:
             NotByColumns: an image cannot be read, or the engine does not compute it as MariaDB does.
         """
         try:
-            tables = {part.slot: self._table(node, part, chunks) for part in self.way.tables}
+            read = {part.slot: self._blocks(node, part, chunks) for part in self.way.tables}
+            tables = {part.slot: self._table(part, read[part.slot]) for part in self.way.tables}
         except (OSError, ValueError, pa.ArrowException) as error:
             raise NotByColumns(f"columns of {node}: {error}") from error
         found = compute(self.way, tables, self.calls)
         names = [column.name for column in self.columns]
         made = in_types(found, names, [column.arrow for column in self.columns])
-        return ColumnRows(made, sum(table.nbytes for table in tables.values()))
+        return ColumnRows(made, sum(block.size for blocks in read.values() for block in blocks))
 
-    def _table(self, node: str, part: TableColumns, chunks: tuple[int, ...]) -> pa.Table:
-        images, table = self._found[node, part.slot], self.pull.template.slots[part.slot].table
-        batches = list(read_runs(images.runs(chunks), part.names, _merged(part.limits)))
-        return pa.Table.from_batches(batches, schema=_schema(table, part.names))
+    def _blocks(self, node: str, part: TableColumns, chunks: tuple[int, ...]) -> list[Block]:
+        runs = self._found[node, part.slot].runs(chunks)
+        return list(read_blocks(runs, part.names, _merged(part.limits)))
+
+    def _table(self, part: TableColumns, blocks: Sequence[Block]) -> pa.Table:
+        schema = _schema(self.pull.template.slots[part.slot].table, part.names)
+        return pa.Table.from_batches([block.batch for block in blocks], schema=schema)
 
 
 def _merged(limits: Sequence[Limits]) -> dict[str, tuple[float | None, float | None]]:
