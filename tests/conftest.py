@@ -21,7 +21,7 @@ from _pytest.doctest import DoctestModule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import brief_reports
-from tests.support.depth import drawn
+from tests.support.depth import DEPTH, drawn
 from tests.support.hosts import Lab
 from tests.support.namespaces import NoHostsHere
 
@@ -117,11 +117,15 @@ def _ready_to_draw() -> None:
     first()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Unit tests come first; integration tests are marked as such; each ends after a time, be it stuck or not.
 
-    Of several processes none should begin a long file when the others have ended.
+    Of several processes none should begin a long file when the others have ended. What is marked ``deep`` is left out
+    of a usual run.
     """
+    if DEPTH <= 1 and (deep := [item for item in items if item.get_closest_marker("deep")]):
+        config.hook.pytest_deselected(items=deep)
+        items[:] = [item for item in items if not item.get_closest_marker("deep")]
     items.sort(key=lambda item: _place(item.path))
     for item in items:
         limit = item.get_closest_marker("timeout")

@@ -174,7 +174,7 @@ def test_a_late_statement_is_stopped_on_the_nodes(server: Served, private_cluste
         assert target.run("SELECT COUNT(*) FROM Object", DATABASE).table["c0"][0].as_py() > 0
 
 
-@pytest.mark.parametrize("kind", ["mysql", "qserv"])
+@pytest.mark.parametrize("kind", ["mysql", pytest.param("qserv", marks=pytest.mark.deep)])
 def test_a_server_that_is_killed_gives_a_failed_trial(
     doomed: Served, private_cluster: PrivateCluster, tmp_path: Path, kind: str
 ) -> None:

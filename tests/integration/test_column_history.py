@@ -60,7 +60,7 @@ STEPS: dict[str, tuple[Step, int, bool]] = {
 """What is done, one after the other; the rows there are then, and whether all columns have images."""
 
 
-@pytest.fixture(params=[1, 7], ids=["blocks of one row", "blocks of seven rows"])
+@pytest.fixture(params=[1, pytest.param(7, marks=pytest.mark.deep)], ids=["blocks of one row", "blocks of seven rows"])
 def empty(testbed: Testbed, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Testbed]:
     monkeypatch.setattr(build_segment, "BATCH_ROWS", request.param)
     yield testbed

@@ -26,7 +26,7 @@ from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases" / "kept.sql"
 SHAPES = [line for line in CASES.read_text().splitlines() if line and not line.startswith("--")]
-ROUNDS = how_many("SKYSHARD_ROUNDS", 3)
+ROUNDS = how_many("SKYSHARD_ROUNDS", 2)
 SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
 STRIPING = Striping(stripes=6, substripes=5, overlap_deg=2.0)
 NUMBERS = ["0", "10", "20.5", "-30", "359.9", "180", "77", "1e1", ".5", "400", "-200"]

@@ -16,7 +16,7 @@ from skyshard.scenarios.demo import run_demo
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("runtime", ["inline", "ray"])
+@pytest.mark.parametrize("runtime", [pytest.param("inline", marks=pytest.mark.deep), "ray"])
 def test_the_demo_runs_and_its_telemetry_holds_every_server(tmp_path: Path, runtime: RuntimeKind) -> None:
     """Nodes, the czar's server, the oracle and the driver; the cluster is stopped at the end."""
     workload = own_workload(tmp_path, "SELECT {{ Object.ra }} FROM {{ Object.table }} WHERE {{ Object.id }} = {{ id }}")

@@ -47,7 +47,7 @@ def assert_sound(testbed: Testbed, database: str) -> None:
     assert list(leftovers(testbed, database)) == []
 
 
-@pytest.mark.parametrize("table", ["Source", "Cutout", "Visit"])
+@pytest.mark.parametrize("table", ["Source", "Visit", pytest.param("Cutout", marks=pytest.mark.deep)])
 def test_it_is_gone_and_the_others_stay(testbed: Testbed, database: str, table: str) -> None:
     """Of nodes, registry, and what contributions say."""
     before, catalog = rows(testbed, database), testbed.registry.published.catalog(database)

@@ -133,7 +133,12 @@ def test_text_fills_whole_pages(
 
 @pytest.mark.parametrize(
     ("way", "loader"),
-    [*((way, Loader.IMAGE) for way in ("Aria fixed", "Aria", "InnoDB", "MyRocks")), ("InnoDB", Loader.LOAD_DATA)],
+    [
+        ("Aria", Loader.IMAGE),
+        ("MyRocks", Loader.IMAGE),
+        ("InnoDB", Loader.LOAD_DATA),
+        *(pytest.param(way, Loader.IMAGE, marks=pytest.mark.deep) for way in ("Aria fixed", "InnoDB")),
+    ],
 )
 def test_rows_outlive_their_server(
     testbed: Testbed,

@@ -36,9 +36,9 @@ from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.testbed import Testbed
 
 ROUNDS = [
-    (Kind.DRIVER, FIRST), (Kind.NODE, FIRST), (Kind.CZAR, FIRST), (Kind.WORKER, FIRST),
+    (Kind.WORKER, FIRST), (Kind.RAY_DRIVER, FIRST),
     (Kind.DRIVER, SECOND), (Kind.NODE, SECOND), (Kind.CZAR, SECOND), (Kind.ACTOR, SECOND),
-    (Kind.RAY_DRIVER, FIRST),
+    *(pytest.param(kind, FIRST, marks=pytest.mark.deep) for kind in (Kind.DRIVER, Kind.NODE, Kind.CZAR)),
 ]  # fmt: skip
 """What is struck, and in which transaction."""
 

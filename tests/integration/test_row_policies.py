@@ -381,7 +381,9 @@ def first_of(rows: list[Row], known: set[int]) -> dict[int, int]:
     return found
 
 
-@pytest.mark.parametrize("stage", ["keys of Object", "load", "publish"])
+@pytest.mark.parametrize(
+    "stage", ["load", *(pytest.param(stage, marks=pytest.mark.deep) for stage in ("keys of Object", "publish"))]
+)
 def test_killed_ingests_leave_out_the_same_rows(sky: Sky, stage: str) -> None:
     """After kill -9 in a first and in a second transaction, and another run: the rows of an undisturbed ingest."""
     testbed, cluster = sky.testbed, sky.testbed.cluster.folder

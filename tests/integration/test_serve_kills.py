@@ -14,6 +14,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from tests.support.asking import ASK_EVERY_S
+from tests.support.depth import drawn
 from tests.support.kill_catalog import write_catalog
 from tests.support.killing import leftovers
 from tests.support.served import served
@@ -67,7 +68,7 @@ def assert_sound(testbed: Testbed, database: str) -> None:
     assert list(leftovers(testbed, database)) == []
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(drawn(1)))
 def test_a_table_is_dropped_whoever_is_killed(
     testbed: Testbed, own_cluster: PrivateCluster, tmp_path: Path, seed: int
 ) -> None:
@@ -101,7 +102,7 @@ def test_a_table_is_dropped_whoever_is_killed(
     testbed.drop(database)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(drawn(1)))
 def test_a_table_that_is_brought_is_whole_or_not_there(
     testbed: Testbed, own_cluster: PrivateCluster, seed: int
 ) -> None:
