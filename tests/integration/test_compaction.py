@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from tests.support.asking import ASK_EVERY_S
+from tests.support.depth import drawn
 from tests.support.kill_catalog import write_catalog
 from tests.support.same_answer import rows_in
-from tests.support.stepping import Fuse, Fused, Stopped, assert_right, stop_at
+from tests.support.stepping import STRIDE, Fuse, Fused, Stopped, assert_right, steps_on, stop_at
 
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.catalog.engines import EngineName
@@ -162,17 +163,15 @@ def test_other_loaders_and_engines(testbed: Testbed, sources: list[Path]) -> Non
     assert bad_checks(testbed, name) == []
 
 
-def test_stopped_at_every_third_step(testbed: Testbed, database: str) -> None:
+def test_stopped_at_every_so_many_steps(testbed: Testbed, database: str) -> None:
     """Wherever it stops, all is as before or all is merged; the next run does what is left, or the next ingest."""
     before = answers(testbed, database)
-    step, is_over = 1, False
-    while not is_over:
+    for step in steps_on(max(1, STRIDE // 3)):
         try:
             compact(fused(testbed, Fuse(step)), database, grace_s=0.0)
-            is_over = True
+            break
         except Stopped:
             assert answers(testbed, database) == before
-        step += 3
     assert step > 10
     assert_right(testbed, database, database)
     assert answers(testbed, database) == before
@@ -284,7 +283,7 @@ def test_reads_beside_compactions_without_grace(testbed: Testbed, database: str,
     for thread in threads:
         thread.start()
     try:
-        for seed in range(10, 14):
+        for seed in range(10, 10 + drawn(2)):
             testbed.ingest(write_catalog(tmp_path / str(seed), objects=30, seed=seed, side_deg=4), database=database)
             testbed.compact(database, grace_s=0.0)
             count = len(seen)

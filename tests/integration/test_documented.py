@@ -1,7 +1,7 @@
 """README and docs, run: every command of every block, in order, in a fresh folder with a cluster of its own.
 
 Only sizes differ from what is written: the sky of the README is made at a twentieth and goes in without Ray, loads last
-seconds, the workload `quick` asks a fifth of its queries, and of several trials of a page some have no report drawn.
+seconds, the workload `quick` asks a fifth of its queries, and reports are drawn where no other page has one like it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SKYSHARD = Path(sys.executable).with_name("skyshard")
 SMALLER = {
     "skyshard synth tiny --out sky": "--fraction 0.05",
     "skyshard synth tiny --out look": "--fraction 0.05",
-    "skyshard synth tiny --out half": "--seed 20260701",
+    "skyshard synth tiny --out half": "--seed 20260701 --fraction 0.02",
     "skyshard synth --as ": "--objects 300 --columns few",
     "skyshard ingest sky": "--runtime inline",
     "skyshard ingest w2": "--runtime inline",
@@ -41,13 +41,12 @@ SMALLER = {
     "skyshard drop hsc_w24": "--yes",
     "skyshard replicas repair tiny --drop-lost": "--yes",
     "skyshard bench run quick": "--leave-out FTSFSrc,joinObjSrc,joinObjFSrc,nearN,FTSSrc",
-    "skyshard bench run quick --database tiny --out trials/new": "--no-page",
-    "skyshard bench run quick --database mini --out trials/new": "--no-page",
+    "skyshard bench run quick --database ": "--no-page",
     "skyshard bench run quick --scan rows": "--no-page",
     "skyshard bench run quick --no-check --out trial": "--no-page",
     "skyshard bench run kpm-50 --duration 15": "--duration 2 --no-page",
-    "skyshard bench run steady --duration 20 --scenario c": "--no-page",
-    "skyshard bench run steady --duration 20": "--duration 4",
+    "skyshard bench run steady --duration 20": "--duration 4 --no-page",
+    "skyshard bench calibrate --out small": "--thin 0.2,0.4 --leave-out FTSFSrc,joinObjSrc,joinObjFSrc,nearN",
 }
 """What is added to a command, so that a page takes seconds."""
 BEFORE = {

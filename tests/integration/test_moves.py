@@ -394,7 +394,7 @@ def test_a_command_that_is_struck_leaves_a_job_that_another_goes_on_with(
 ) -> None:
     """Killed it is interrupted, by Ctrl-C paused, which the command says; `jobs resume` ends it."""
     before, node, where = answers(testbed, databases), testbed.nodes[1], ["--cluster", str(testbed.cluster.folder)]
-    process = start_warm(["replicas", "drain", node, "--rate", "0.001", "--grace", "0", *where], tmp_path / "said")
+    process = start_warm(["replicas", "drain", node, "--rate", "0.004", "--grace", "0", *where], tmp_path / "said")
     while not (mine := [one for one in testbed.jobs.list() if one.job.ended_s is None and one.is_at_work]):
         assert process.poll() is None
         time.sleep(0.05)

@@ -23,7 +23,7 @@ from skyshard.cluster.private_cluster import PrivateCluster
 
 pytestmark = pytest.mark.integration
 
-MANY = 300_000
+MANY = 100_000
 STATEMENTS: Sequence[tuple[str, Sequence[Any]]] = (
     ("SELECT * FROM Object ORDER BY objectId", ()),
     ("SELECT * FROM Note ORDER BY noteId", ()),
