@@ -258,17 +258,20 @@ def _cautions(found: Collected, effects: Sequence[Effect]) -> list[str]:
         cautions.append(f"{missing} of {len(found.order)} trials are missing.")
     if len({trial.block for trial in found.order}) == 1:
         cautions.append("One block: how trials of one cell differ is not seen. Run three trials or more.")
-    wrong = {
-        class_text(one.phase, one.class_name)
-        for trial in found.trials
-        for one in trial.classes
-        if one.wrong or one.errors
-    }
-    if wrong:
-        cautions.append(f"Queries failed or were answered wrongly in {listed(sorted(wrong))}.")
-    elif not found.visits and _have_other_rows(found):  # rows of visits leave servers by cells, and all are compared
-        cautions.append("Cells gave different numbers of rows for the same statements.")
-    return cautions
+    faults = _faults([one for trial in found.trials for one in trial.classes])
+    if not faults and not found.visits and _have_other_rows(found):  # rows of visits leave by cells, all are compared
+        return [*cautions, "Cells gave different numbers of rows for the same statements."]
+    return [*cautions, *faults]
+
+
+def _faults(classes: Sequence[ClassNumbers]) -> list[str]:
+    """Which classes had queries that failed, and which wrong answers."""
+    failed = sorted({class_text(one.phase, one.class_name) for one in classes if one.errors})
+    wrong = sorted({class_text(one.phase, one.class_name) for one in classes if one.wrong})
+    return [
+        *([f"Queries failed in {listed(failed)}: medians are of those that were answered."] if failed else []),
+        *([f"Queries were answered wrongly in {listed(wrong)}."] if wrong else []),
+    ]
 
 
 def _left_out(trials: Sequence[TrialNumbers], fits: Mapping[PhaseClass, CellFit]) -> list[str]:

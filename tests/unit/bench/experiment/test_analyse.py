@@ -106,6 +106,21 @@ def test_an_experiment_without_a_trial_says_so(tmp_path: Path) -> None:
     assert "nothing can be said" in found.conclusion
 
 
+def test_failed_queries_and_wrong_answers_are_told_apart(tmp_path: Path) -> None:
+    """What failed is no wrong answer, and the other way round."""
+    made = made_trials(written(tmp_path, FILE), {"LV": CLASSES["LV"], "nearN": CLASSES["nearN"]}, noise=lambda: 0.0)
+    trial = made.trials[3]
+    lookup, pairs = trial.classes
+    odd = [lookup.model_copy(update={"errors": 2}), pairs.model_copy(update={"wrong": 1})]
+    found = analyse(
+        replace(made, trials=[*made.trials[:3], trial.model_copy(update={"classes": odd}), *made.trials[4:]])
+    )
+    assert found.cautions == [
+        "Queries failed in LV (alone): medians are of those that were answered.",
+        "Queries were answered wrongly in nearN (alone).",
+    ]
+
+
 def test_different_row_counts_of_one_statement_are_a_caution(tmp_path: Path) -> None:
     """Cells that answer differently are not compared in silence."""
     made = made_trials(written(tmp_path, FILE), CLASSES, noise=lambda: 0.0)
