@@ -33,7 +33,8 @@ class Outcome:
 
     @property
     def has_alarm(self) -> bool:
-        return any(one.change in (LatencyChange.BETTER, LatencyChange.WORSE) for one in self.classes)
+        verdicts = {verdict for one in self.classes for verdict in (one.change, one.tail)}
+        return not verdicts.isdisjoint({LatencyChange.BETTER, LatencyChange.WORSE})
 
     @property
     def is_regression(self) -> bool:
