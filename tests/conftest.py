@@ -48,22 +48,32 @@ FILES = IN_MEMORY if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > 
 """Where clusters and temporary folders are: who makes a table waits for the disk twice, and tests make thousands."""
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(FILES))
 LONG_FILES = (
-    "test_documented", "test_ingest_hosts", "test_soak", "test_faults_over_hosts", "test_running_hosts", "test_faults",
-    "test_experiment", "test_obscore", "test_moves", "test_operating", "test_serve", "test_obscore_kills",
-    "test_obscore_shapes", "test_visit_kills", "test_mysql_door", "test_apdb_publish", "test_apdb_meanwhile",
-    "test_exactly_once", "test_replace", "test_database_life", "test_lost_rows", "test_nodes", "test_synth_ingest",
-    "test_replicas", "test_compaction", "test_cluster_upgrade", "test_lost_czar", "test_row_policies", "test_bench",
-    "test_ending", "test_projection", "test_keys", "test_engines", "test_text", "test_moves_meanwhile",
-    "test_queries_over_hosts", "test_cluster", "test_ingest", "test_runtime", "test_bench_stop", "test_charsets",
-    "test_server_settings", "test_agreement", "test_docs_site", "test_story", "test_column_faults", "test_column_scans",
-    "test_column_history", "test_visits", "test_visit_stores", "test_visit_experiment", "test_mutable",
-    "test_apdb_upkeep", "test_apdb_end_to_end", "test_only_homes", "test_bounded_ddl", "test_oracle", "test_full_disk",
-    "test_apart", "test_strays", "test_transactions", "test_diff", "test_synth_plan", "test_felis_rows",
-    "test_generate", "test_report", "test_schema_names", "test_run_trial", "test_driver_processes",
-    "test_metadata_folder", "test_effects", "test_completion", "test_text_fields", "test_chunker", "test_trend",
-    "test_losses", "test_mapping_source",
+    "test_documented", "test_running_hosts", "test_faults_over_hosts", "test_faults", "test_moves", "test_ingest_hosts",
+    "test_columns", "test_soak", "test_experiment", "test_visit_stores", "test_operating", "test_exactly_once",
+    "test_mysql_door", "test_soundness", "test_runtime", "test_lost_czar", "test_origin", "test_serve",
+    "test_sources_bad_input", "test_serve_kills", "test_drop_table", "test_synth_ingest", "test_czar_silence",
+    "test_mysql_lookups", "test_bench", "test_ending", "test_replicas", "test_compaction", "test_bench_doors",
+    "test_replace", "test_lost_rows", "test_nodes", "test_engines", "test_czar_case01", "test_database_life",
+    "test_moves_meanwhile", "test_obscore", "test_docs_site", "test_server_settings", "test_czar_long", "test_ingest",
+    "test_queries_over_hosts", "test_agreement", "test_full_disk", "test_page", "test_json_outputs",
+    "test_row_policies", "test_mysql_letters", "test_projection", "test_czar", "test_obscore_kills", "test_cluster",
+    "test_column_history", "test_visit_kills", "test_charsets", "test_ended_commands", "test_czar_near_pairs",
+    "test_table_indexes", "test_story", "test_packaging", "test_cluster_upgrade", "test_apdb_publish", "test_keys",
+    "test_bench_stop", "test_query_imports", "test_user_tables", "test_czar_one_chunk", "test_transactions",
+    "test_mysql_fuzz", "test_replayed_rows", "test_obscore_shapes", "test_doubled_keys", "test_czar_failures",
+    "test_diff", "test_czar_whole_numbers", "test_czar_kept", "test_demo", "test_apart", "test_mysql_clients",
+    "test_bounded_ddl", "test_czar_grown", "test_czar_plain", "test_lost_czar_changes", "test_mysql_prepared",
+    "test_histories", "test_node_loader", "test_sources", "test_visits", "test_strays", "test_apdb_upkeep",
+    "test_czar_grammar", "test_run_visits", "test_ingest_rest", "test_synth_plan", "test_visit_sky", "test_generate",
+    "test_felis_rows", "test_bench_visits", "test_visit_page", "test_metadata_folder", "test_visit_cells",
+    "test_sqlite_store", "test_chunk_statements", "test_effects", "test_schema_names", "test_k8s_rendered",
+    "test_report", "test_run_trial", "test_write_weekly", "test_ingest_state", "test_mapping_source",
+    "test_packed_streams", "test_shipped_mappings", "test_http_connection", "test_stored_region_sql", "test_completion",
+    "test_experiment_page", "test_driver",
 )  # fmt: skip
-"""Files that take longest come first, of unit tests and of integration tests; a wrong order only costs time."""
+"""Files that take longest come first, of unit tests and of integration tests; a wrong order only costs time.
+
+Of the first ones those on hosts have others between them: two sites of hosts side by side keep each other waiting."""
 settings.register_profile("skyshard", deadline=None, max_examples=drawn(25))
 settings.load_profile("skyshard")
 """An example may take any time: how long it takes says more about the machine than about the code."""
