@@ -114,6 +114,12 @@ def assert_good(made: RayLab, database: str) -> None:
     assert left_on_hosts(made, database) == []
 
 
+INGEST = """
+testbed.ingest(argv[0], database=argv[1], replicas=2)
+require_good(argv[1])
+"""
+
+
 def test_rows_are_the_same_as_on_one_host(made: RayLab, testbed: Testbed) -> None:
     """Two copies of each chunk over hosts by TLS: verified, and every table's digest is that of a private cluster."""
     made.skyshard("ingest", RECIPE, "--database", "same", "--replicas", "2")
@@ -143,8 +149,8 @@ def test_a_match_table_is_the_same_as_on_one_host(made: RayLab, testbed: Testbed
     folder = made.czar.folder / "tmp" / "match"
     folder.mkdir()
     source = str(write_match(folder))
-    made.skyshard("ingest", source, "--database", "matched", "--replicas", "2")
-    assert_good(made, "matched")
+    made.at_once(INGEST, source, "matched")
+    assert left_on_hosts(made, "matched") == []
     testbed.ingest(source, database="matched", replicas=2)
     assert digests_over(made, "matched") == digests_of(testbed, "matched")
     sql = "SELECT COUNT(*), SUM(o.id * m.id2) FROM Object o JOIN Match m ON o.id = m.id1"
@@ -158,7 +164,7 @@ def test_rows_are_traced_repaired_and_dropped(made: RayLab) -> None:
     folder = made.czar.folder / "tmp" / "tracts"
     folder.mkdir()
     files = first_files(folder)
-    made.skyshard("ingest", str(files.mapping), "--replicas", "2")
+    made.at_once(INGEST, str(files.mapping), files.database)
     origin = json.loads(made.skyshard("where-from", files.database, "Object", "11", "--json").stdout)
     [row] = origin["rows"]
     assert (row["file"]["path"], row["row"]) == (str(files.path("Object", 2)), 1)
@@ -166,14 +172,28 @@ def test_rows_are_traced_repaired_and_dropped(made: RayLab) -> None:
     held = sorted((made.lab["node1"].folder / "mysql").rglob(f"{files.database}/Object_[0-9]*.MYD"))
     lost = next(path for path in held if path.stat().st_size)
     made.lab["node1"].run("rm", str(lost))
-    assert made.skyshard("replicas", "verify", files.database, check=False).returncode == 1
-    made.skyshard("replicas", "repair", files.database)
+    made.at_once(
+        """
+        assert [bool(one.faults) for one in testbed.replicas.verify(argv[0])] == [True]
+        testbed.replicas.repair(argv[0])
+        require_good(argv[0])
+        """,
+        files.database,
+    )
     assert lost.stat().st_size
-    assert_good(made, files.database)
+    assert left_on_hosts(made, files.database) == []
     assert digests_over(made, files.database) == before
     made.skyshard("drop", files.database, "--yes")
     hosts = [made.lab[name].folder for name in (CZAR, *made.nodes)]
     assert [path for folder in hosts for path in folder.rglob(f"*{files.database}*") if path.is_dir()] == []
+
+
+AGAIN = """
+testbed.ingest(argv[0], database=argv[1], replicas=2)
+testbed.compact(argv[1])
+assert all(one.is_good for one in testbed.replicas.verify(argv[1]))
+require_good(argv[1])
+"""
 
 
 def test_a_clock_that_is_an_hour_off_is_remarked_and_changes_nothing(made: RayLab) -> None:
@@ -188,14 +208,12 @@ def test_a_clock_that_is_an_hour_off_is_remarked_and_changes_nothing(made: RayLa
         checked = json.loads(made.skyshard("cluster", "check", "--json").stdout)
         [remark] = next(server for server in checked["servers"] if server["name"] == "node2")["remarks"]
         assert re.fullmatch(r"node2: its clock is 3[56]\d\d s ahead of this host's; set both by NTP", remark)
-        made.skyshard("ingest", str(files.mapping), "--replicas", "2")
+        made.at_once(INGEST, str(files.mapping), files.database)
         files.write("Object", 3, [(31, 10.05, 5.05, 1.0)])
-        made.skyshard("ingest", str(files.mapping), "--replicas", "2")
-        made.skyshard("compact", files.database)
+        made.at_once(AGAIN, str(files.mapping), files.database)
         assert tables_on(made, "node2", files.database) == tables_on(made, "node1", files.database)
-        made.skyshard("replicas", "verify", files.database)
         assert last_verified_s(made, files.database) < time.time() + 60
-        assert_good(made, files.database)
+        assert left_on_hosts(made, files.database) == []
         made.lab["node2"].pull_cable()
         assert made.skyshard(*count).stdout.strip() == "7"
         made.lab["node2"].plug()

@@ -34,6 +34,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -41,7 +42,7 @@ from types import MappingProxyType
 import psutil
 from tests.support.host_script import BRIDGE, OWN, host_script, outermost
 from tests.support.namespaces import NoHostsHere, Switch, is_privileged, on_network_of
-from tests.support.warm_processes import run_warm, warm_up
+from tests.support.warm_processes import run_program, run_warm, warm_up
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PREFIX = "10.99.7."
@@ -52,6 +53,14 @@ RUNTIME = "XDG_RUNTIME_DIR"
 NONE: Mapping[str, str] = MappingProxyType({})
 TMP = Path("/tmp")
 KEPT = outermost([CHECKOUT, Path(sys.prefix), Path(sys.base_prefix)])
+_WITH_TESTBED = """
+import sys
+from skyshard.testbed import Testbed
+cluster, *argv = sys.argv[1:]
+def require_good(database):
+    assert [check for check in testbed.verify(database) if not check.is_good] == []
+with Testbed(cluster) as testbed:
+"""
 COMMAND = (sys.executable, "-c", "from skyshard.cli.app import main; main()")
 
 
@@ -173,6 +182,23 @@ class Host:
             return self.run(*shell, *COMMAND, *arguments, check=check, variables=variables)
         environment = {**self.environment, **variables}
         found = run_warm(arguments, environment, folder, host=self.pid, timeout_s=RUN_TIMEOUT_S)
+        self._require_good(found, check)
+        return found
+
+    def at_once(
+        self, cluster: Path, code: str, *arguments: str, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Python code with a ``testbed``, which joins the cluster's Ray once for all that the code does.
+
+        The code has the arguments in ``argv``, and ``require_good(database)``. Of as many commands each starts a driver
+        of Ray and an actor on each node, in several seconds of processor time.
+        """
+        file = self.folder / "at_once.py"
+        file.write_text(_WITH_TESTBED + textwrap.indent(textwrap.dedent(code), "    "))
+        words = [str(cluster), *arguments]
+        if not is_privileged():
+            return self.run(sys.executable, str(file), *words, check=check)
+        found = run_program(file, self.environment, TMP, words, host=self.pid, timeout_s=RUN_TIMEOUT_S)
         self._require_good(found, check)
         return found
 

@@ -71,6 +71,10 @@ class RayLab:
         """Run a command on the czar's host, with this cluster."""
         return self.czar.skyshard(*arguments, "--cluster", str(self.cluster), check=check)
 
+    def at_once(self, code: str, *arguments: str) -> str:
+        """Run code with a ``testbed`` of this cluster on the czar's host (``Host.at_once``); what it printed."""
+        return self.czar.at_once(self.cluster, code, *arguments).stdout
+
     def restart(self, name: str) -> None:
         """Start server and Ray of a host that was booted."""
         self.running[name] = self.servers.launch(self.lab[name], self.certificates[name])

@@ -49,9 +49,17 @@ def run_warm(
     return _run(_skyshard, ["skyshard", *words], environment, folder or Path.cwd(), host, timeout_s)
 
 
-def run_program(file: Path, environment: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program in Python to its end, in this folder; its standard input is empty."""
-    return _run(_program, [str(file)], environment, folder)
+def run_program(
+    file: Path,
+    environment: Mapping[str, str],
+    folder: Path,
+    arguments: Sequence[str] = (),
+    *,
+    host: int = 0,
+    timeout_s: float | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in Python to its end, in this folder; its standard input is empty. ``host``: as ``run_warm``."""
+    return _run(_program, [str(file), *arguments], environment, folder, host, timeout_s)
 
 
 def _run(
