@@ -180,9 +180,9 @@ def test_kept_definitions_follow_what_is_published(testbed: Testbed, asked: Wire
     schema.write_text(schema.read_text().replace("`flag` tinyint(4)", "`flag` double"))
     testbed.ingest(other, runtime="inline")
     try:
-        for database, kind in ((DATABASE, 1), ("later", 5)) * 2:
+        for database, kind in ((DATABASE, 1), ("later", 5), (DATABASE, 1)):
             testbed.alias("newest", database)
-            for key in KEYS[:4]:
+            for key in KEYS[:2]:
                 found = asked.ask(f"SELECT flag FROM newest.Object WHERE objectId = {key}")
                 assert [field[7] for field in found.fields] == [kind]
                 assert len(found.rows) == 1

@@ -261,22 +261,35 @@ def test_a_killed_driver_leaves_nothing_of_ray() -> None:
     assert wait_until(lambda: not folder.exists())
 
 
-AGENTS = """
-import os, psutil, sys
+TWICE = """
+import os, pathlib, psutil, stat
 from skyshard.runtime import open_runtime
-for _ in range(2):
-    with open_runtime("ray", ["node1"]) as runtime:
-        assert runtime.actor("list", list, node="node1").call(list.copy).result() == []
+for is_second in (False, True):
+    with open_runtime("ray", ["node1"], cpus=1) as runtime:
+        token = pathlib.Path(runtime.submit(os.getenv, "RAY_AUTH_TOKEN_PATH").result())
+        print(oct(stat.S_IMODE(token.stat().st_mode)))
+        assert str(token).startswith(runtime._folder)
         started = [one for one in psutil.Process().children(recursive=True) if "agent" in " ".join(one.cmdline())]
         for agent in [one for one in started if one.parent().name() == "raylet"]:
             print(os.path.basename(next(word for word in agent.cmdline() if word.endswith(".py"))))
+    assert "RAY_AUTH_TOKEN_PATH" not in os.environ
+    foreign = pathlib.Path.home() / ".ray" / "auth_token"
+    if is_second:
+        assert [path.read_text() for path in pathlib.Path.home().rglob("*") if path.is_file()] == ["0" * 64]
+    else:
+        assert not foreign.parent.exists()
+        foreign.parent.mkdir()
+        foreign.write_text("0" * 64)
 """
 
 
-def test_a_private_ray_starts_none_of_rays_agents() -> None:
-    """Beside its raylet something light stands in for the two of them, each time it is opened."""
-    done = subprocess.run([sys.executable, "-c", AGENTS], capture_output=True, text=True, check=False)
-    assert (done.stdout.split(), done.stderr, done.returncode) == (["stand_in.py"] * 4, "", 0)
+def test_ray_leaves_the_home_alone_and_starts_no_agents(tmp_path: Path) -> None:
+    """A private Ray, opened twice, writes nothing into the user's home and takes no token from there; beside its raylet
+    something light stands in for each of the two agents."""
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", TWICE], env=environment, capture_output=True, text=True, check=False)
+    each = ["0o600", "stand_in.py", "stand_in.py"]
+    assert (done.stdout.split(), done.stderr, done.returncode) == (each * 2, "", 0)
 
 
 def test_a_job_of_rays_keeps_rays_agents() -> None:
@@ -298,29 +311,3 @@ def wait_until(is_so: Callable[[], bool], timeout_s: float = LIMIT_S) -> bool:
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.02)
     return is_so()
-
-
-def test_ray_leaves_the_home_alone(tmp_path: Path) -> None:
-    """A private Ray writes nothing into the user's home and takes no token from there."""
-    environment = {**os.environ, "HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", TWICE], env=environment, capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr, done.returncode) == ("0o600\n" * 2, "", 0)
-
-
-TWICE = """
-import os, pathlib, stat
-from skyshard.runtime import open_runtime
-for is_second in (False, True):
-    with open_runtime("ray", cpus=1) as runtime:
-        token = pathlib.Path(runtime.submit(os.getenv, "RAY_AUTH_TOKEN_PATH").result())
-        print(oct(stat.S_IMODE(token.stat().st_mode)))
-        assert str(token).startswith(runtime._folder)
-    assert "RAY_AUTH_TOKEN_PATH" not in os.environ
-    foreign = pathlib.Path.home() / ".ray" / "auth_token"
-    if is_second:
-        assert [path.read_text() for path in pathlib.Path.home().rglob("*") if path.is_file()] == ["0" * 64]
-    else:
-        assert not foreign.parent.exists()
-        foreign.parent.mkdir()
-        foreign.write_text("0" * 64)
-"""
