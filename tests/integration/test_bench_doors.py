@@ -202,7 +202,7 @@ def test_a_server_that_is_killed_gives_a_failed_trial(
     assert [text for text in texts if not text.startswith(f"{kind}: ") or "\n" in text] == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["mysql", "qserv", pytest.param("tap", marks=pytest.mark.deep)])
 def test_doors_refuse_a_wrong_token_and_take_the_right_one(
     private_cluster: PrivateCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

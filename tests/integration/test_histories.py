@@ -16,7 +16,7 @@ from tests.support.playing import Player
 
 from skyshard.cluster.private_cluster import PrivateCluster
 
-HISTORIES = how_many("SKYSHARD_HISTORIES", 2)
+HISTORIES = how_many("SKYSHARD_HISTORIES", 1)
 SEED = int(os.environ.get("SKYSHARD_SEED", "398"))
 STATEMENTS = how_many("SKYSHARD_STATEMENTS", 8)
 

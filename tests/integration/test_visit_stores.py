@@ -46,7 +46,13 @@ BACKENDS = {
 }
 
 
-@pytest.fixture(scope="module", params=list(BACKENDS))
+DEEP = ("postgresql-deleting", "cluster-Aria")
+"""Others have the same server, and the same way to store or the same layout."""
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.deep) if name in DEEP else name for name in BACKENDS]
+)
 def backend(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, private_cluster: PrivateCluster
 ) -> Iterator[VisitStore]:
