@@ -45,7 +45,7 @@ def checked(rows: TileRows) -> TileContent:
 def _check_keys(name: TableName, rows: pa.Table, tile: VisitId) -> None:
     """Within one tile an object has one new version and one forced source: their ids tell rows apart."""
     key = "diaSourceId" if name == "DiaSource" else "diaObjectId"
-    if len(np.unique(rows[key].to_numpy())) != rows.num_rows:
+    if len(set(rows[key].to_numpy().tolist())) != rows.num_rows:
         where = f"visit {tile.visit}, detector {tile.detector}: table '{name}'"
         raise UserError(f"{where} is given two rows with one {key}", remedy="give each row once")
 

@@ -14,6 +14,9 @@ import pyarrow as pa
 from skyshard.apdb.tables.apdb_tables import ApdbTable
 from skyshard.basics.errors import UserError
 
+_MINUS_ZERO = {4: np.uint32(1 << 31), 8: np.uint64(1 << 63)}
+"""Bytes of a number, and the bits of -0.0."""
+
 
 def storable_rows(kind: ApdbTable, rows: pa.Table) -> pa.Table:
     """Rows with all columns of a table, in its order and types.
@@ -65,7 +68,8 @@ def _holdable(kind: ApdbTable, batch: pa.RecordBatch) -> pa.RecordBatch:
     for places in kind.floating if len(batch) else ():
         numbers = batch.select(places).to_tensor(null_to_nan=True).to_numpy()
         is_none = ~np.isfinite(numbers)
-        nones, has_minus_zero = is_none.sum(axis=0), ((numbers == 0.0) & np.signbit(numbers)).any(axis=0)
+        minus_zero = _MINUS_ZERO[numbers.dtype.itemsize]
+        nones, has_minus_zero = is_none.sum(axis=0), (numbers.view(minus_zero.dtype) == minus_zero).any(axis=0)
         for which in np.flatnonzero((nones > 0) | has_minus_zero).tolist():
             place = places[which]
             if has_minus_zero[which] or batch.column(place).null_count != nones[which]:

@@ -33,13 +33,23 @@ def check_tile_rows(rows: TileRows) -> None:
         _require_all(tile.id, name, table, "detector", tile.id.detector)
         _require_all(tile.id, name, table, "midpointMjdTai", tile.time)
     _require_all(tile.id, "DiaObject", rows.objects, "validityStartMjdTai", tile.time)
-    for name, table in (("DiaObject", rows.objects), ("DiaSource", rows.sources), ("DiaForcedSource", rows.forced)):
-        if not tile.padded.contains(table["ra"].to_numpy(), table["dec"].to_numpy()).all():
-            _refuse(tile.id, f"a row of {name} lies outside the padded region", "store it with the tile it lies in")
+    _require_inside(rows)
+
+
+def _require_inside(rows: TileRows) -> None:
+    """See that all positions are in the padded region; those of all tables are looked at together."""
+    tables = {"DiaObject": rows.objects, "DiaSource": rows.sources, "DiaForcedSource": rows.forced}
+    ra, dec = (np.concatenate([table[name].to_numpy() for table in tables.values()]) for name in ("ra", "dec"))
+    outside = np.flatnonzero(~rows.tile.padded.contains(ra, dec))
+    if len(outside):
+        ends = np.cumsum([table.num_rows for table in tables.values()])
+        name = list(tables)[int(np.searchsorted(ends, outside[0], "right"))]
+        what = f"a row of {name} lies outside the padded region"
+        _refuse(rows.tile.id, what, "store it with the tile it lies in")
 
 
 def _require_all(tile: VisitId, table: str, rows: pa.Table, column: str, value: float) -> None:
-    if not np.array_equal(rows[column].to_numpy(), np.full(rows.num_rows, value)):
+    if not (rows[column].to_numpy() == value).all():
         _refuse(tile, f"rows of {table} have another {column} than {value}", "store each tile's rows with that tile")
 
 
