@@ -14,7 +14,7 @@ import pyarrow as pa
 from skyshard.apdb.tables.apdb_tables import ApdbTable
 from skyshard.basics.errors import UserError
 
-_MINUS_ZERO = {4: np.uint32(1 << 31), 8: np.uint64(1 << 63)}
+_MINUS_ZERO: dict[int, np.uint32 | np.uint64] = {4: np.uint32(1 << 31), 8: np.uint64(1 << 63)}
 """Bytes of a number, and the bits of -0.0."""
 
 
