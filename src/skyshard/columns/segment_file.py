@@ -23,6 +23,7 @@ from skyshard.columns.segment_index import BLOCKS_KEY, SegmentIndex, UnreadableS
 from skyshard.host.atomic_files import new_file
 from skyshard.host.disk_space import require_room, writing
 from skyshard.host.mapped_pages import are_in_memory, fetch_pages, require_pages, tells_pages
+from skyshard.host.write_back import begin_write_back
 from skyshard.rowimage.digest import digest
 
 BATCH_ROWS = 1 << 16
@@ -98,10 +99,18 @@ def _new_segment(path: Path, size: int, *, is_settled: bool) -> Iterator[Path]:
 
 def _write_batches(draft: Path, index: SegmentIndex, batches: Iterable[pa.RecordBatch]) -> None:
     schema = schema_of(index.columns, index.metadata())
-    with pa.OSFile(str(draft), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with (
+        pa.OSFile(str(draft), "wb") as sink,
+        draft.open("rb") as beside,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
+        begun = 0
         for batch in batches:
             writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
             del batch
+            end = sink.tell() // mmap.PAGESIZE * mmap.PAGESIZE
+            begin_write_back(beside.fileno(), begun, end - begun)
+            begun = end
 
 
 def _put_in(draft: Path, blank: bytes, made: bytes) -> None:

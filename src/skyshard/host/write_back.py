@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from skyshard.host.disk_space import writing
+
+_WRITE = 2
+"""SYNC_FILE_RANGE_WRITE."""
 
 
 def write_back(folder: Path) -> None:
@@ -23,3 +28,24 @@ def write_back(folder: Path) -> None:
                 raise OSError(number, os.strerror(number), str(folder))
         finally:
             os.close(opened)
+
+
+def is_one_file_system(*folders: Path) -> bool:
+    """Whether what is held back of several folders is written together."""
+    return len({folder.stat().st_dev for folder in folders}) == 1
+
+
+def begin_write_back(file: int, first: int = 0, size: int = 0) -> None:
+    """Have bytes of an open file written, up to its end without a size, and wait for none of them.
+
+    A disk works then while more is computed. What it did not take is said where the file is waited for; no-op where the
+    system does not begin.
+    """
+    _sync_file_range()(file, first, size, _WRITE)
+
+
+@cache
+def _sync_file_range() -> Any:
+    found = ctypes.CDLL(None).sync_file_range
+    found.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return found

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.db.connection import Endpoint, quote_name
-from skyshard.host.write_back import write_back
+from skyshard.host.write_back import is_one_file_system, write_back
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import TABLES_SWEPT
 from skyshard.node.columns.build_segment import build_segment
@@ -135,8 +135,9 @@ class MariaDBLoader:
                 connection.execute(statement)
 
     def settle(self, database: str) -> None:
-        write_back(self._data.database(database))
-        if (segments := self._segments(database)).is_there:  # they may be on another file system
+        tables, segments = self._data.database(database), self._segments(database)
+        write_back(tables)
+        if segments.is_there and not is_one_file_system(tables, segments.path):
             write_back(segments.path)
 
     def digests(self, order: DigestOrder) -> list[TableDigest]:

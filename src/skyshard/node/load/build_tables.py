@@ -20,7 +20,15 @@ from skyshard.db.driver_errors import is_gone
 from skyshard.host.disk_space import require_room
 from skyshard.node.load.converted_images import convert_images, require_images_room
 from skyshard.node.load.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled, refuse_repeated
-from skyshard.node.load.image_files import EmptyTable, copy_data, copy_index, data_digest, write_image, write_index
+from skyshard.node.load.image_files import (
+    EmptyTable,
+    begin_files,
+    copy_data,
+    copy_index,
+    data_digest,
+    write_image,
+    write_index,
+)
 from skyshard.node.load.load_data import load_texts
 from skyshard.node.load.side_by_side import OpenBeside, make_side_by_side
 from skyshard.node.messages import BuildOrder, BuiltTable, BundleSlice, Loader, MadeFiles, TableBuild
@@ -143,6 +151,8 @@ class TableBuilder:
         found = {build.name: _Filled(RowDigest.parse(build.digest)) for build in copied}
         left = [build for build in copied if not self._copy_index(build, targets[build.name], layout, empty)]
         found |= self._index(own, targets, layout, empty, left)
+        for target in targets.values():
+            begin_files(target)
         self._connection.execute("FLUSH TABLES " + ", ".join(quote_name(build.name) for build in order.builds))
         self._repair(left, layout.length)
         return [found[build.name] for build in order.builds]

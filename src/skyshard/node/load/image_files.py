@@ -13,6 +13,7 @@ import xxhash
 
 from skyshard.basics.errors import ClusterError
 from skyshard.host.disk_space import reserve, writing
+from skyshard.host.write_back import begin_write_back
 from skyshard.node.load.doubled_rows import DoubledRow
 from skyshard.node.messages import MadeFiles, TableBuild
 from skyshard.rowimage.index_image import DuplicateKey, IndexImage
@@ -112,6 +113,13 @@ def copy_index(target: Path, made: MadeFiles, empty: EmptyTable) -> bool:
         return False
     _finish(target, [memoryview(content)], empty)
     return True
+
+
+def begin_files(target: Path) -> None:
+    """Have the disk begin to write the data and the index of a table."""
+    for path in (target, target.with_suffix(".MYI")):
+        with path.open("rb") as file:
+            begin_write_back(file.fileno())
 
 
 def data_digest(content: bytes | memoryview) -> str:
