@@ -36,7 +36,7 @@ def image_columns(
     database: str,
     layout: Layout,
     definitions: Definitions,
-    replicas: Sequence[Replica],
+    replicas: Iterable[Replica],
     watch: Watcher,
     begin: Callable[[Iterable[Path]], object] = list,
 ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from skyshard.basics.errors import SkyshardError, UserError
@@ -56,9 +56,13 @@ class LoadStage:
         self._reports = reports
         self._sender = sender
         self._nodes_of: dict[int, tuple[str, ...]] = {}
+        self._made: dict[tuple[str, str, int, bool], Replica] = {}
 
-    def load(self) -> None:
-        """Load all tables; where a key that occurs twice is behind an error, it is raised instead."""
+    def load(self) -> Collection[Replica]:
+        """Load all tables; where a key that occurs twice is behind an error, it is raised instead.
+
+        Returns all that the transaction has made, earlier runs of it included; it may not be recorded yet.
+        """
         try:
             self._build()
         except SkyshardError as error:
@@ -66,6 +70,7 @@ class LoadStage:
             if isinstance(error, DoubledRow):
                 raise self._with_rows(error) from None
             raise
+        return self._made.values()
 
     def _with_rows(self, error: DoubledRow) -> UserError:
         """The error with the rows of the input behind it, as far as they are found again."""
@@ -90,6 +95,7 @@ class LoadStage:
         for node, order, tables in drain(copied.queues, self._sender.build, copied.after):
             new = built_replicas(node, order, tables)
             self._records.do(registry.replicas.add, self._run.database, transaction, new)
+            self._made |= _by_target(new)
             made = Counter(tables=len(tables), rows=sum(t.rows for t in tables), bytes=sum(t.bytes for t in tables))
             made_on[node] += made
             built, rows, size = built + made["tables"], rows + made["rows"], size + made["bytes"]
@@ -113,7 +119,8 @@ class LoadStage:
         renewed = run.site.registry.transactions.dropped_tables(run.database)
         context = BuildContext(run.plan, run.transaction, nodes_of, existing, run.staging_on, kept, bare, renewed)
         recorded = run.site.registry.replicas.all(run.database, transaction=run.transaction)
-        done = {(replica.node, *replica.target): replica.digest for replica in recorded}
+        self._made = _by_target(recorded)
+        done = {target: replica.digest for target, replica in self._made.items()}
         queues: dict[str, list[BuildOrder]] = {node: [] for node in run.site.nodes}
         for table in run.plan.tables:
             planned = plan_builds(context, table, self._reports[table.name], list(run.site.nodes))
@@ -138,6 +145,11 @@ class LoadStage:
             if table.source.layout.role.is_chunked:
                 sizes.update(table_bytes(table, self._reports[table.name]))
         return place_chunks(self._run, sizes)
+
+
+def _by_target(replicas: Iterable[Replica]) -> dict[tuple[str, str, int, bool], Replica]:
+    """Each by its node and chunk table."""
+    return {(replica.node, *replica.target): replica for replica in replicas}
 
 
 def _not_done(node: str, order: BuildOrder, done: dict[tuple[str, str, int, bool], str]) -> BuildOrder:

@@ -14,8 +14,8 @@ partition        Object's two slices are two tasks: two bundles in ``staging``, 
                  slice is read only when they can be looked up; director rows and dependents meet in one chunk.
 load             Chunks get their nodes, in the registry, by the bytes of both tables. Both nodes make their tables at
                  the same time, at most two orders under way at each; each table is counted, digested, then recorded.
-director index   The czar's table of Object's keys, begun right after partitioning, is waited for and recorded.
 images           Where the layout asks for column images: each node writes those of the tables that it has just made.
+director index   The czar's table of Object's keys, begun right after partitioning, is waited for and recorded.
 publish          Bundles go, everything is on the disk, then one registry transaction shows all rows at once.
 ===============  ======================================================================================================
 
@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
@@ -60,7 +60,7 @@ from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.ingest.transaction.strays import Strays
 from skyshard.log.events import TRANSACTION_PUBLISHED
 from skyshard.registry.stored.lifecycle import Event
-from skyshard.registry.stored.records import OpenTransaction
+from skyshard.registry.stored.records import OpenTransaction, Replica
 from skyshard.registry.transactions.transaction_report import ReportedTable, TransactionReport
 
 T = TypeVar("T")
@@ -93,10 +93,10 @@ class TransactionRun:
             reports = {
                 table.name: self._timed("partition", partial(stage.partition, table)) for table in run.plan.tables
             }
-            self._timed("load", LoadStage(run, records, to_disk, indexes, reports, sender).load)
+            made = self._timed("load", LoadStage(run, records, to_disk, indexes, reports, sender).load)
+            self._timed("images", partial(self._image, made, to_disk))
             self._shown("director index", indexes.finish)
             records.finish()
-            self._timed("images", partial(self._image, to_disk))
             to_disk.end()
         note_files(run.site.registry, run.plan, run.transaction, reports)
         Strays(run.site, run.plan, run.transaction, run.staging).record(reports)
@@ -134,12 +134,11 @@ class TransactionRun:
             site.require_made(plan.tables, plan.layout.table_engine)
         self._run.staging.mkdir(parents=True, exist_ok=True)
 
-    def _image(self, to_disk: DiskWriter) -> None:
+    def _image(self, made: Collection[Replica], to_disk: DiskWriter) -> None:
         """Column images of all that the transaction has made, where the layout asks for some."""
         run, registry = self._run, self._run.site.registry
         if run.plan.layout.has_images:
             definitions = registry.databases.table_definitions(run.database, transaction=run.transaction)
-            made = registry.replicas.all(run.database, transaction=run.transaction)
             image_columns(run.site, run.database, run.plan.layout, definitions, made, run.watch, to_disk.begin)
 
     def _count(self, reports: Mapping[str, Sequence[SliceReport]]) -> None:
