@@ -171,26 +171,32 @@ def _range(array: pa.Array) -> tuple[float, float, int]:
 
 
 def _range_of_plain(array: pa.Array) -> tuple[float, float, int]:
-    """The same of numbers, at least one of which is not NULL; NumPy takes a fifth of Arrow's time.
-
-    Where a NULL's cell has the least or greatest number, as 0 among positive ones, cells are told apart, which takes
-    four times as long.
-    """
+    """The same of numbers, at least one of which is not NULL; NumPy takes a fifth of Arrow's time."""
     values = values_of(array, array.type.to_pandas_dtype())
-    least, greatest = int(values.argmin()), int(values.argmax())
-    if array.null_count == 0 or (_is_valid(array, least) and _is_valid(array, greatest)):
-        low, high = values[least], values[greatest]
-        if low == low:  # no NaN
-            return _outwards(low.item(), -np.inf), _outwards(high.item(), np.inf), 0
-    valid = validity_bytes(array)
-    some = values if valid is None else np.where(valid, values, values[np.argmax(valid)])
-    low, high = some.min(), some.max()
+    low, high = _ends(array, values)
     if low == low:  # no NaN
         return _outwards(low.item(), -np.inf), _outwards(high.item(), np.inf), 0
+    valid = validity_bytes(array)
     is_nan = np.isnan(values) if valid is None else np.isnan(values) & (valid != 0)
     rest = values[~is_nan if valid is None else ~is_nan & (valid != 0)]
     nans = int(is_nan.sum())
     return (float(rest.min()), float(rest.max()), nans) if len(rest) else (np.inf, -np.inf, nans)
+
+
+def _ends(array: pa.Array, values: NDArray[Any]) -> tuple[Any, Any]:
+    """Least and greatest value, NaN where there is one.
+
+    Where a NULL's cell has the least or greatest number, as 0 among positive ones, cells are told apart, which takes
+    four times as long.
+    """
+    if not array.null_count:
+        return values.min(), values.max()
+    least, greatest = int(values.argmin()), int(values.argmax())
+    if _is_valid(array, least) and _is_valid(array, greatest) and values[least] == values[least]:
+        return values[least], values[greatest]
+    valid = np.asarray(validity_bytes(array))
+    some = np.where(valid, values, values[np.argmax(valid)])
+    return some.min(), some.max()
 
 
 def _is_valid(array: pa.Array, row: int) -> bool:
