@@ -37,9 +37,10 @@ class ReplicaChoice:
 
     def assign(self, chunks: Sequence[int]) -> tuple[dict[str, list[int]], list[int]]:
         """Node → chunks to read there, and the chunks that no node can read."""
-        which, nodes = self._holders(chunks)
+        numbers = np.fromiter(chunks, np.int64, len(chunks))
+        which, nodes = self._holders(numbers)
         if not self._failures and all(len(one) == 1 for one in nodes):
-            return _by_number(chunks, which, [one for (one,) in nodes]), []
+            return _by_number(numbers, which, [one for (one,) in nodes]), []
         choices = [self._to_be_asked(one) for one in nodes]
         load = dict.fromkeys(self._nodes, 0)
         assigned: dict[str, list[int]] = {}
@@ -67,12 +68,15 @@ class ReplicaChoice:
         found: Numbers = sum((table.rows_of(chunks) for table in self._tables), np.zeros(len(chunks), np.int64))
         return found if self._pull.chunks is not None else np.zeros(len(chunks), np.int64)
 
-    def _holders(self, chunks: Sequence[int]) -> tuple[Numbers, list[list[str]]]:
+    def _holders(self, chunks: Sequence[int] | Numbers) -> tuple[Numbers, list[list[str]]]:
         """Of each chunk a number, and by number the nodes that hold all of its tables."""
         if self._pull.chunks is None:
             turn = hash(self._pull.template.rest) % max(1, len(self._nodes))
             return np.zeros(len(chunks), np.int64), [[*self._nodes[turn:], *self._nodes[:turn]]]
         numbers, held = zip(*(table.holders_of(chunks) for table in self._tables), strict=True)
+        if len(held) == 1:
+            which, present = _without_gaps(numbers[0], len(held[0]))
+            return which, [self._serving([held[0][number]]) for number in present]
         _, first, which = np.unique(_combined(numbers, [*map(len, held)]), return_index=True, return_inverse=True)
         return which, [
             self._serving([one[number] for one, number in zip(held, each, strict=True)])
@@ -125,12 +129,25 @@ def _combined(numbers: Sequence[Numbers], counts: Sequence[int]) -> Numbers:
     return made
 
 
-def _by_number(chunks: Sequence[int], which: Numbers, names: Sequence[str]) -> dict[str, list[int]]:
+def _without_gaps(numbers: Numbers, count: int) -> tuple[Numbers, list[int]]:
+    """Numbers below a count, anew from 0 on, and what each of the new ones was.
+
+    >>> which, present = _without_gaps(np.array([5, 2, 5]), 7)
+    >>> which.tolist(), present
+    ([1, 0, 1], [2, 5])
+    """
+    present = np.flatnonzero(np.bincount(numbers, minlength=count))
+    places = np.zeros(count, np.int64)
+    places[present] = np.arange(len(present))
+    return places[numbers], present.tolist()
+
+
+def _by_number(chunks: Numbers, which: Numbers, names: Sequence[str]) -> dict[str, list[int]]:
     """Chunks, in their order, by the name that stands for the number of each.
 
-    >>> _by_number([5, 6, 7, 8], np.array([1, 0, 1, 2]), ["a", "b", "b"])
-    {'b': [5, 7, 8], 'a': [6]}
+    >>> _by_number(np.array([5, 6, 7, 8]), np.array([1, 0, 1, 2]), ["a", "b", "b"])
+    {'a': [6], 'b': [5, 7, 8]}
     """
-    numbers, first = np.fromiter(chunks, np.int64, len(chunks)), {name: place for place, name in enumerate(names)}
-    same = np.array([first[name] for name in names])[which]
-    return {names[number]: numbers[same == number].tolist() for number in dict.fromkeys(same.tolist())}
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    same = np.array([places[name] for name in names], np.int64)[which]
+    return {name: chunks[same == place].tolist() for name, place in places.items()}

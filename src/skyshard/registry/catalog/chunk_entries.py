@@ -111,7 +111,7 @@ class ChunkEntries(Mapping[int, ChunkEntry]):
             found[at] = self._nodes(start, end)
         return found
 
-    def holders_of(self, chunks: Sequence[int]) -> tuple[Numbers, list[tuple[str, ...] | None]]:
+    def holders_of(self, chunks: Sequence[int] | Numbers) -> tuple[Numbers, list[tuple[str, ...] | None]]:
         """The same for many chunks: of each a number, and what stands for the numbers.
 
         >>> one = ChunkEntries.of({chunk: ChunkEntry(1, 0, ("b", "a")[chunk % 2 :]) for chunk in range(4)})
@@ -130,9 +130,9 @@ class ChunkEntries(Mapping[int, ChunkEntry]):
         place = int(numbers.searchsorted(chunk))
         return place if place < len(numbers) and numbers[place] == chunk else None
 
-    def _places(self, chunks: Sequence[int]) -> tuple[Numbers, Numbers]:
+    def _places(self, chunks: Sequence[int] | Numbers) -> tuple[Numbers, Numbers]:
         """Which of the chunks are there, and their places."""
-        wanted = np.fromiter(chunks, np.int64, len(chunks))
+        wanted = chunks if isinstance(chunks, np.ndarray) else np.fromiter(chunks, np.int64, len(chunks))
         if not len(self):
             return _NONE, _NONE
         places = self._columns.chunk.searchsorted(wanted)
