@@ -36,7 +36,7 @@ _LAST_TIMESTAMP = 2**31 - 1
 _LAST_TIME_SECOND = 838 * 3600 + 59 * 60 + 59
 _REMEDY = {
     "date": "write YYYY-MM-DD",
-    "time": "write [-]HH:MM:SS[.ffffff], at most 838:59:59",
+    "time": "write [-]HH:MM:SS[.ffffff], at most 838:59:59.999999",
     "datetime": "write YYYY-MM-DD HH:MM:SS[.ffffff]",
     "timestamp": "write YYYY-MM-DD HH:MM:SS[.ffffff], 1970-01-01 00:00:01 to 2038-01-19 03:14:07 UTC",
     "year": "write four digits, 0000 or 1901 to 2155",
@@ -213,7 +213,7 @@ def _read_time(text: Bytes, lengths: Integers, codec: TemporalCodec) -> tuple[In
     clock, micros, is_clock = _read_minutes(aligned, ends, 4)
     good &= is_clock & _are_digits(aligned, 0, 1, 2) & ((ends == 9) | (ends > 10))
     seconds = hour * 3600 + (clock >> 6) * 60 + (clock & 63)
-    good &= (seconds < _LAST_TIME_SECOND) | ((seconds == _LAST_TIME_SECOND) & (micros == 0))
+    good &= seconds <= _LAST_TIME_SECOND
     value = codec.with_fraction((hour << 12) | clock, micros)
     return np.where(is_negative, -value, value) + codec.zero, good
 

@@ -40,7 +40,7 @@ def digits_of(number: int) -> tuple[int, ...]:
 
 def clock(digits: int) -> st.SearchStrategy[bytes]:
     """TIME texts as the server prints them."""
-    most = (838 * 3600 + 59 * 60 + 59) * 10**digits
+    most = 839 * 3600 * 10**digits - 1
     return st.integers(-most, most).map(lambda ticks: clock_text(ticks, digits))
 
 
@@ -238,7 +238,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("timestamp", b"1970-01-01 00:00:00", "1970-01-01 00:00:01"),
     ("timestamp", b"2038-01-19 03:14:08", "2038-01-19"),
     ("time", b"839:00:00", "838:59:59"),
-    ("time", b"-838:59:59.5", "838:59:59"),
+    ("time", b"-839:00:00.5", "838:59:59"),
     ("time", b"1234:00:00", "HH:MM:SS"),
     ("time", b"12:60:00", "HH:MM:SS"),
     ("time", b"noon", "HH:MM:SS"),
