@@ -23,9 +23,10 @@ from skyshard.bench.experiment.block_order import PlannedTrial, block_order
 from skyshard.bench.experiment.cells import CZAR, Cell
 from skyshard.bench.experiment.experiment_file import ReadExperiment, read_experiment
 from skyshard.bench.experiment.experiment_result import ExperimentResult
-from skyshard.bench.experiment.trial_numbers import TrialNumbers, numbers_of
+from skyshard.bench.experiment.trial_numbers import numbers_of
 from skyshard.bench.pages.experiment_page import write_experiment
 from skyshard.bench.record.environment import capture_environment
+from skyshard.bench.record.latency_stats import TrialSummary
 from skyshard.bench.record.trial_folder import read_trial
 from skyshard.cluster.cluster import CZAR_NAME
 from skyshard.cluster.settings import ClusterDescription, parse_settings
@@ -266,7 +267,7 @@ class _Run:
         if summary.is_partial:
             raise KeyboardInterrupt
         numbers = numbers_of(read_trial(trial.out), planned.block, planned.cell, time.monotonic() - begun)
-        _require_answers(numbers)
+        _require_answers(summary)
         self.folder.keep(planned, numbers)
         self.took_s.append(numbers.elapsed_s)
 
@@ -284,11 +285,14 @@ class _Broken(Exception):
     """A set-up that could not be made before."""
 
 
-def _require_answers(numbers: TrialNumbers) -> None:
+def _require_answers(summary: TrialSummary) -> None:
     """A trial without a single answer measured nothing."""
-    if not any(one.median_s for one in numbers.classes):
-        counts = Counter(one.class_name for one in numbers.classes if one.errors)
-        raise RuntimeError(f"no query was answered ({', '.join(counts) or 'none was sent'})")
+    if not any(one.latency for one in summary.classes):
+        kinds: Counter[str] = Counter()
+        for one in summary.classes:
+            kinds.update(one.errors_by_class)
+        why = ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common())
+        raise RuntimeError(f"no query was answered ({why or 'none was sent'})")
 
 
 def _remove(folder: Path) -> None:

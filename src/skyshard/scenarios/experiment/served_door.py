@@ -10,9 +10,12 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from skyshard.basics.errors import ClusterError
 from skyshard.bench.experiment.cells import CZAR
@@ -36,7 +39,7 @@ def served_door(kind: str, cluster: Path, database: str) -> Iterator[str]:
     process = subprocess.Popen(_command(cluster), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
     try:
-        http, mysql = _opened(process)
+        http, mysql = opened_doors(process)
         yield {
             "mysql": f"mysql://{mysql}/{database}",
             "tap": f"tap:http://{http}/tap",
@@ -53,8 +56,11 @@ def _command(cluster: Path) -> list[str]:
     return [*own, sys.executable, "-m", "skyshard.cli.app", "serve", "--cluster", str(cluster), *doors]
 
 
-def _opened(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """HOST:PORT of the HTTP and of the MySQL door, once all are open."""
+def opened_doors(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """HOST:PORT of the HTTP and of the MySQL door, once all are open; what the process says later is read and dropped.
+
+    It would wait for a reader when the pipe is full, and all queries with it.
+    """
     assert process.stderr is not None
     found: dict[str, str] = {}
     last = ""
@@ -63,14 +69,21 @@ def _opened(process: subprocess.Popen[str]) -> tuple[str, str]:
         if match := _READY.search(line):
             found[match[1]] = match[2]
         if _ALL_OPEN in line:
+            threading.Thread(target=_drop, args=(process.stderr,), daemon=True).start()
             return found["http"], found["mysql"]
+    process.stderr.close()
     raise ClusterError(f"`skyshard serve` ended with exit code {process.wait()}: {last}")
+
+
+def _drop(said: IO[str]) -> None:
+    with said:
+        deque(said, 0)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:
-        process.communicate(timeout=END_S)
+        process.wait(END_S)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        process.wait()
