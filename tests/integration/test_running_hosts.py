@@ -114,8 +114,7 @@ def test_what_queries_could_not_read_on_another_host_is_marked_and_only_that(sit
         faulty = testbed.replicas.status("sky").faulty
     assert {(one.table, one.node) for one in faulty} == {("Object", "node1")}
     assert len(faulty) < len(lost)  # the other node was asked for the rest
-    site.skyshard("replicas", "verify", "sky", check=False)
-    site.skyshard("replicas", "repair", "sky")
+    site.at_once("testbed.replicas.verify('sky'); testbed.replicas.repair('sky')")
 
 
 def joining(site: RunningSite) -> str:
@@ -362,10 +361,8 @@ def test_a_third_host_is_added_filled_and_removed(site: RunningSite) -> None:
     wait_until(lambda: is_ray_up([its_own]), "Ray is ready on node3", its_own)
     wait_until(is_added, "node3 is added", its_own, every_s=BETWEEN_COMMANDS_S)
     assert [(one["node"], one["databases"], one["left"]) for one in added] == [("node3", 1, {})]
-    site.skyshard("ingest", "mini", "--database", "three", "--replicas", "3")
-    for name in ("sky", "three"):
-        site.skyshard("verify", name)
-        assert counted(site, name) == before
+    site.at_once("testbed.ingest('mini', database='three', replicas=3); require_good('sky'); require_good('three')")
+    assert [counted(site, name) for name in ("sky", "three")] == [before, before]
     site.skyshard("replicas", "status")
     [third] = [one for one in listed(site) if one["name"] == "node3"]
     assert (third["state"], third["answers"], third["chunks"] > 0) == ("active", True, True)

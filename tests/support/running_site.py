@@ -70,6 +70,10 @@ class RunningSite:
         """Run a command on the czar's host, for this cluster."""
         return self.czar.skyshard(*arguments, check=check, variables={"SKYSHARD_CLUSTER": str(self.folder)})
 
+    def at_once(self, code: str, *arguments: str) -> str:
+        """Run code with a ``testbed`` of this cluster on the czar's host (``Host.at_once``); what it printed."""
+        return self.czar.at_once(self.folder, code, *arguments).stdout
+
     def prepare(self, name: str, nodes: list[str]) -> Host:
         """A new host with all that its supervisor needs, and a cluster file that has these nodes."""
         assert self.authority is not None
