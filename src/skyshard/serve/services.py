@@ -18,6 +18,7 @@ from skyshard.serve.access import Access, Identity, Scope
 from skyshard.serve.open_answer import OpenAnswer as OpenAnswer
 from skyshard.serve.page_services import Overview
 from skyshard.serve.tap_services import TapServices
+from skyshard.serve.told_errors import without_paths
 from skyshard.serve.user_limits import Meter
 
 LaneName = Literal["interactive", "scan"]
@@ -75,13 +76,18 @@ class PastQuery:
     column_bytes: int = 0
     """Of column images that were read."""
 
+    @property
+    def told_error(self) -> str:
+        """Its error as clients are told it."""
+        return without_paths(self.error)
+
     def is_of(self, who: Identity) -> bool:
         """Whether somebody may see, end and forget it: its owner, and an administrator."""
         return who.scope is Scope.ADMIN or (bool(self.owner) and self.owner == who.name)
 
     def shown_to(self, who: Identity) -> PastQuery:
         """As somebody may see it in a list: what is not theirs without its statement and its error."""
-        return self if self.is_of(who) else replace(self, statement="", error="")
+        return replace(self, error=self.told_error) if self.is_of(who) else replace(self, statement="", error="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from skyshard.basics.errors import ClusterError, Refusal, SkyshardError, UserError
 from skyshard.serve.mysql.packets import error, error_of
+from skyshard.serve.told_errors import told
 from skyshard.serve.user_limits import OverQuota
 
 NOT_SUPPORTED, INTERRUPTED, UNKNOWN, BAD_LETTERS, TOO_LONG, NO_TABLE = 1235, 1317, 1105, 1300, 1153, 1146
@@ -32,16 +33,17 @@ FUNCTION_UNKNOWN = frozenset((1128, 1305, 1630))
 
 def error_packet(problem: SkyshardError) -> bytes:
     """An error of ours."""
+    text = told(problem, str(problem))
     if isinstance(problem, OverQuota):
-        return error(OVER_QUOTA, "42000", str(problem))
+        return error(OVER_QUOTA, "42000", text)
     if isinstance(problem, Refusal):
-        return error(NOT_SUPPORTED, "42000", str(problem))
+        return error(NOT_SUPPORTED, "42000", text)
     if isinstance(problem, ClusterError):
-        return error(UNKNOWN, "HY000", str(problem))
+        return error(UNKNOWN, "HY000", text)
     if isinstance(problem, UserError) and problem.what.startswith("no database"):
-        return error(NO_DATABASE, "42000", str(problem))
+        return error(NO_DATABASE, "42000", text)
     number = _number_of(problem)
-    return error(number, _STATES.get(number, "HY000"), str(problem))
+    return error(number, _STATES.get(number, "HY000"), text)
 
 
 def _number_of(problem: SkyshardError) -> int:

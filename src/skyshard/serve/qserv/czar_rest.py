@@ -91,7 +91,7 @@ class CzarRest:
         found = await self._known(asked)
         if found.state != "completed":
             what = f"the result of queryId={found.number} is not there: the query is {found.state}"
-            why = f": {found.error}" if found.error else ""
+            why = f": {found.told_error}" if found.error else ""
             raise UserError(f"{what}{why}", remedy="results are those of completed queries, until they expire")
         return found.number
 
@@ -111,7 +111,7 @@ def status_of(query: PastQuery) -> Mapping[str, Any]:
         status = "FAILED_LR"
     begun_s, is_open = query.begun_s or query.submitted_s, status == "EXECUTING"
     return {
-        "queryId": query.number, "query": query.statement, "status": status, "error": query.error,
+        "queryId": query.number, "query": query.statement, "status": status, "error": query.told_error,
         "czarId": CZAR_ID, "czarType": "ASYNC" if query.is_submitted else "SYNC",
         "totalChunks": query.chunks, "completedChunks": query.chunks_done,
         "collectedBytes": query.bytes, "collectedRows": query.rows, "finalRows": 0 if is_open else query.rows,

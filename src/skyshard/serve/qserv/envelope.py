@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from skyshard.basics.errors import Refusal, SkyshardError, UserError, words_of
+from skyshard.basics.errors import Refusal, SkyshardError, UserError
 from skyshard.basics.plain_numbers import is_whole, whole_number
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
@@ -27,13 +27,13 @@ from skyshard.serve.http.safety import TooLarge, TooSlow
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.qserv.coded_answers import PREFIX, coded
 from skyshard.serve.serve_file import NEWEST_QSERV, OLDEST_QSERV
+from skyshard.serve.told_errors import told
 
 NOBODY = Identity("", Scope.QUERY)
 """Who asks where no token is needed."""
 NO_VERSION = "No version number was provided in the request."
 MOST_DIGITS = 10
 """Of a version; Python refuses to read numbers of thousands."""
-_PATH = re.compile(r"(?:/[\w.+@-]+){2,}/?")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 """Half a letter in JSON, as UTF-8 has none, unless its other half stands beside it."""
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
@@ -142,24 +142,15 @@ def envelope(error: SkyshardError | None = None, *, warnings: list[str] | None =
     """The keys of an answer."""
     said: dict[str, Any] = {"success": 1, "error": "", "error_ext": {}, "warning": "; ".join(warnings or [])}
     if error is not None:
-        said |= {"success": 0, "error": without_paths(error, words_of(error)), "error_ext": details_of(error)}
+        said |= {"success": 0, "error": told(error), "error_ext": details_of(error)}
     return {**said, **payload}
-
-
-def without_paths(error: SkyshardError, words: str) -> str:
-    """What an error says, without places of this host, unless it is about what the client gave.
-
-    >>> without_paths(SkyshardError(""), "node1: /run/sky/node1.sock: no server answers")
-    'node1: (a path): no server answers'
-    """
-    return words if isinstance(error, UserError) else _PATH.sub("(a path)", words)
 
 
 def details_of(error: SkyshardError) -> Payload:
     """What a program reads of an error."""
     if isinstance(error, WrongVersion):
         return {"min_version": OLDEST_QSERV, "max_version": NEWEST_QSERV}
-    what, remedy = without_paths(error, error.what), without_paths(error, error.remedy)
+    what, remedy = told(error, error.what), error.remedy and told(error, error.remedy)
     details: dict[str, Any] = {"what": what, "remedy": remedy, "kind": type(error).__name__}
     if isinstance(error, Refusal):
         details["code"] = error.code

@@ -15,7 +15,7 @@ import pyarrow as pa
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from skyshard.basics.errors import ClusterError, SkyshardError, UserError, words_of
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.serve.access import Identity
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.tap.parameters import TapRequest
@@ -24,6 +24,7 @@ from skyshard.serve.tap.tables_document import Limits
 from skyshard.serve.tap.tap_catalog import TapCatalog, TapCatalogs
 from skyshard.serve.tap.uploads import UploadedTable, read_upload
 from skyshard.serve.tap_services import AskedQuery, TapServices
+from skyshard.serve.told_errors import told
 from skyshard.serve.user_limits import require_upload
 from skyshard.serve.votable.document import MIME, Status, error_document
 from skyshard.serve.votable.fields import Field, field_of, with_distinct_names
@@ -145,7 +146,7 @@ async def encoded(
                 break
         await close()
     except SkyshardError as error:
-        yield writer.end(Status.ERROR, words_of(error))
+        yield writer.end(Status.ERROR, told(error))
         return
     yield writer.end(status, f"there are more rows than {most}" if status is Status.OVERFLOW else "")
 
@@ -176,4 +177,4 @@ async def begin_answer(
 def error_response(error: SkyshardError) -> Response:
     """A VOTable that says what is wrong; 400 where the request is, 503 where the cluster is, 500 else."""
     status = 503 if isinstance(error, ClusterError) else 500 if error.exit_code == 1 else 400
-    return Response(error_document(words_of(error)), status, media_type=MIME)
+    return Response(error_document(told(error)), status, media_type=MIME)

@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skyshard.basics.errors import SkyshardError, UserError, words_of
+from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.host.atomic_files import new_file
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
@@ -35,6 +35,7 @@ from skyshard.serve.tap.tables_document import Limits
 from skyshard.serve.tap.tap_answers import OpenRows, TapAnswers
 from skyshard.serve.tap.tap_catalog import TapCatalog
 from skyshard.serve.tap_services import AskedQuery
+from skyshard.serve.told_errors import told
 from skyshard.serve.votable.fields import Field, field_of, with_distinct_names
 
 LOOK_S = 0.2
@@ -146,8 +147,8 @@ class TapJobs:
             query = await self._lanes.call(self._submissions.status, job.number)
         except UserError:
             return job, Phase.ARCHIVED  # the history has forgotten it
-        told = replace(job, begun_s=query.begun_s or 0.0, ended_s=query.ended_s or 0.0, error=query.error)
-        return told, OF_QUERY[query.state]
+        known = replace(job, begun_s=query.begun_s or 0.0, ended_s=query.ended_s or 0.0, error=query.told_error)
+        return known, OF_QUERY[query.state]
 
     async def _look_here(self, job: Job) -> tuple[Job, Phase]:
         """A job that no submitted query answers: it ends with the process that runs it."""
@@ -187,7 +188,7 @@ class TapJobs:
             job = replace(job, columns=_columns(asked, catalog), number=number)
         except SkyshardError as error:
             now = time.time()
-            job = replace(job, ended=Phase.ERROR, error=words_of(error), begun_s=now, ended_s=now)
+            job = replace(job, ended=Phase.ERROR, error=told(error), begun_s=now, ended_s=now)
         return self._folder.save(job)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -237,7 +238,7 @@ class TapJobs:
         except TimeoutError:
             ended |= {"error": f"it took longer than the {job.duration_s} s that it was given"}
         except SkyshardError as error:
-            ended = {"ended": Phase.ERROR, "error": words_of(error)}
+            ended = {"ended": Phase.ERROR, "error": told(error)}
         except Exception as error:
             ONLY_LOGGED.tell(DOOR_FAILED, door="tap", error=f"{type(error).__name__}: {error}")
             ended = {"ended": Phase.ERROR, "error": "the server failed; its log says why"}

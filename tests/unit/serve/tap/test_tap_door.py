@@ -47,7 +47,7 @@ Played = tuple[httpx.Client, PlayedOwnTables]
 
 def played(folder: Path, access: Access | None = None) -> Iterator[Played]:
     answers = {CZAR.format(limit): ROWS.slice(0, limit) for limit in (1, 5, 11, 1_000_001)}
-    queries = PlayedQueries({**answers, BROKEN: ClusterError("node1 is gone")}, batch_rows=3)
+    queries = PlayedQueries({**answers, BROKEN: ClusterError("node1: /a/secret/node1.sock is gone")}, batch_rows=3)
     own = PlayedOwnTables(answers={OWN: pa.table({"table_name": ["sky.Object"]})})
     services = played_services(queries, access, played_tap(Source(), own, folder))
     work = Work(services, ServeFile(http="127.0.0.1:0", open=True, tap_rows=10, tap_upload_mb=0.01))
@@ -115,6 +115,7 @@ def test_what_is_wrong_is_a_document_in_one_line(client: httpx.Client) -> None:
         assert "\n" not in info.content
     lost = client.get("/tap/sync", params={"QUERY": "SELECT ra FROM sky.Object"})
     assert (lost.status_code, status_of(lost.content)) == (503, ["ERROR"])
+    assert "node1: (a path) is gone" in lost.text
 
 
 def test_a_job_is_made_run_read_and_deleted(client: httpx.Client) -> None:
@@ -145,7 +146,10 @@ def test_a_job_may_fail_be_aborted_or_ask_tap_schema(client: httpx.Client) -> No
         made = client.post("/tap/async", data={"QUERY": query, "PHASE": "RUN", **more}, follow_redirects=False)
         return str(made.headers["location"])
 
-    for query, words in (("SELECT ra FROM sky.Object", "node1 is gone"), ("SELECT x FROM nowhere", "no table")):
+    for query, words in (
+        ("SELECT ra FROM sky.Object", "(a path) is gone"),
+        ("SELECT x FROM nowhere", "no table"),
+    ):
         place = run(query)
         client.get(place, params={"WAIT": "20"})
         assert client.get(f"{place}/phase").text == "ERROR"
