@@ -71,7 +71,10 @@ def analyse(found: Collected) -> ExperimentResult:
     effects = [_effect(one) for one in estimates]
     pairs = sum(len(fit.cells) * (len(fit.cells) - 1) // 2 for fit in fits.values())
     moved = {one.key for one in effects if one.is_shown}
-    best = {key: best_cells(fit, pairs) if key in moved else by_median(fit) for key, fit in fits.items()}
+    if len(found.design.factors) == 1:
+        best = {key: _unbeaten(key, fit, found.design, effects) for key, fit in fits.items()}
+    else:
+        best = {key: best_cells(fit, pairs) if key in moved else by_median(fit) for key, fit in fits.items()}
     classes = [_class(key, fit, best[key], estimates, effects) for key, fit in fits.items()]
     cells = [_cell(cell, found, fits, best) for cell in found.design.cells]
     servers = {build.server for builds in found.builds.values() for build in builds}
@@ -117,6 +120,14 @@ def _effect(one: Estimate) -> Effect:
         other_against=contrast.other_against, ratio=one.ratio, low=one.low if is_finite else None,
         high=one.high if is_finite else None, p=one.p, is_shown=one.is_shown,
     )  # fmt: skip
+
+
+def _unbeaten(key: PhaseClass, fit: CellFit, design: Design, effects: Sequence[Effect]) -> list[int]:
+    """The best cells of a single factor, of which each effect compares two cells: none that an effect shows slower."""
+    level = {cell.number: cell.name or next(iter(cell.levels.values())) for cell in design.cells}
+    first, *others = by_median(fit)
+    shown = [{one.level, one.against} for one in effects if one.key == key and one.is_shown]
+    return [first, *(cell for cell in others if {level[first], level[cell]} not in shown)]
 
 
 def _class(

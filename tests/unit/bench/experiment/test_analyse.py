@@ -86,6 +86,19 @@ def test_best_cells_are_those_that_were_planted(result: ExperimentResult) -> Non
     assert len(best["nearN"]) == 8
 
 
+@pytest.mark.parametrize("seed", [5, 8, 9])
+def test_of_a_single_factor_the_best_cells_are_those_that_no_effect_shows_slower(tmp_path: Path, seed: int) -> None:
+    """Cells and effects say the same, also where an effect is barely shown."""
+    random = np.random.default_rng(seed)
+    text = "factors: {scan_threads: [1, 2, 3, 4]}\ntrials: 4\n"
+    classes = {"LV": lambda levels: {1: 0.0, 2: 0.16, 3: 0.4, 4: 0.8}[levels["scan_threads"]]}
+    found = analyse(made_trials(written(tmp_path, text), classes, noise=lambda: float(random.normal(0, 0.05))))
+    slower = {one.level for one in found.effects if one.is_shown and one.against == 1}
+    assert {cell.number for cell in found.cells if cell.levels["scan_threads"] not in slower} == set(
+        found.classes[0].best
+    )
+
+
 def test_missing_trials_are_counted_and_the_rest_is_analysed(tmp_path: Path) -> None:
     """A cell that failed altogether takes its own effects with it, not those of others."""
     random = np.random.default_rng(5)
