@@ -1,16 +1,20 @@
-"""Memory that was freed and that the C library keeps, since work of many threads leaves it in pieces."""
+"""Memory that a process holds though nobody uses it: garbage that was not looked for, and what the C library keeps."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 
 
-def give_back_freed() -> None:
-    """Give the system the pages of this process in which nothing is any more; only the GNU C library can.
+def give_back_memory() -> None:
+    """Look for garbage, and give the system the pages of this process in which nothing is any more.
 
-    Each thread has its own store of freed memory there, which shrinks by itself only where its very end is free: a
-    process that answers many for long seems to grow by as much as its busiest moments took.
+    An error holds itself by its traceback, with the text of its statement, until garbage is looked for; that depends on
+    the number of objects, however large they are. What is freed then only the GNU C library can give back: each thread
+    has its own store there, which shrinks by itself only where its very end is free, so that a process that answers
+    many for long would grow by as much as its busiest moments took.
     """
+    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

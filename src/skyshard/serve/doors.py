@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp
 
 from skyshard.basics.errors import SkyshardError
-from skyshard.host.freed_memory import give_back_freed
+from skyshard.host.freed_memory import give_back_memory
 from skyshard.serve.admission import Admission
 from skyshard.serve.door import Address, Door, tls_context
 from skyshard.serve.http.http_door import HttpDoor
@@ -79,7 +79,7 @@ class Work:
     async def _keep_up(self) -> None:
         while True:
             await asyncio.sleep(UPKEEP_S)
-            await self.lanes.call(give_back_freed)
+            await self.lanes.call(give_back_memory)
             with contextlib.suppress(SkyshardError):  # the next look may find the czar's server
                 await self.runs.resume()
 

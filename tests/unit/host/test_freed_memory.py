@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.freed import freed_in_pieces, resident_bytes
 
-from skyshard.host.freed_memory import give_back_freed
+from skyshard.host.freed_memory import give_back_memory
 
 SIZE = 64 << 20
 
@@ -13,5 +13,15 @@ def test_freed_memory_between_what_is_in_use_is_given_back() -> None:
     """A process is as large as before."""
     with freed_in_pieces(SIZE):
         before = resident_bytes()
-        give_back_freed()
+        give_back_memory()
         assert resident_bytes() < before - SIZE // 2
+
+
+def test_garbage_that_holds_itself_is_given_back() -> None:
+    """However few objects it has."""
+    held: list[object] = [b"x" * SIZE]
+    held.append(held)
+    before = resident_bytes()
+    del held
+    give_back_memory()
+    assert resident_bytes() < before - SIZE // 2
