@@ -70,7 +70,10 @@ class AnswerStream:
     async def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
         while (found := await self._ready.get()) is not _END:
             if isinstance(found, BaseException):
-                raise found
+                try:
+                    raise found
+                finally:
+                    del found  # else it holds itself
             yield found
             self._room.release()
 
@@ -85,6 +88,10 @@ class AnswerStream:
         self._room.release()
         return not self._has_produced and bool(self.query)
 
+    def let_go(self) -> None:
+        """Hold no error any more, which holds this stream and its statement in turn, by its traceback."""
+        self.begun = self._loop.create_future()
+
     def produce(self, open_it: Callable[[], AbstractContextManager[OpenAnswer]]) -> None:
         """Open, read and close an answer: the work of a thread."""
         ended: BaseException | None = _END
@@ -98,6 +105,7 @@ class AnswerStream:
         except BaseException as error:
             ended = error
         self.fail(ended)
+        del ended  # else it holds itself
 
     def fail(self, ended: BaseException | None) -> None:
         """Nothing more comes, for this reason."""

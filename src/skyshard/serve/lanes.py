@@ -179,6 +179,7 @@ class Lanes:
                 await self._left(produced)
                 if stream.moved is not None:
                     await self._left(stream.moved)
+            stream.let_go()
 
     @staticmethod
     async def _left(work: Future[None]) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import pyarrow as pa
 import pytest
-from tests.support.played_services import PlayedQueries
+from tests.support.played_services import PlayedAnswer, PlayedQueries
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.serve.access import EVERYONE
 from skyshard.serve.answer_stream import AHEAD
 from skyshard.serve.lanes import Lanes
+from skyshard.serve.services import LaneName, Open
 
 T = TypeVar("T")
 NUMBERS = pa.table({"n": pa.array(range(10_000))})
@@ -200,3 +204,51 @@ def test_what_was_not_begun_when_a_task_was_cancelled_never_is(queries: PlayedQu
 
     with_lanes(queries, work)
     assert (first.there, second.begun.is_set()) == (0, False)
+
+
+class Statement(str):
+    """One that can be watched."""
+
+
+class Failing(PlayedQueries):
+    """Fails when it is planned, opened, or amid its rows: what the statement says."""
+
+    def prepare(self, sql: str, database: str) -> tuple[LaneName, Open]:
+        if sql == "plan":
+            raise UserError("out of order")
+        return ("scan" if sql == "scan" else "interactive"), lambda: self.open(sql, database)
+
+    @contextlib.contextmanager
+    def open(self, sql: str, database: str) -> Iterator[PlayedAnswer]:
+        if sql in ("open", "scan"):
+            raise UserError("out of order")
+        yield PlayedAnswer(("n",), pa.schema([("n", pa.int64())]), self._rows(), "failing")
+
+    def _rows(self) -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch({"n": [1]})
+        raise UserError("out of order")
+
+
+@pytest.mark.parametrize("where", ["plan", "open", "scan", "rows"])
+def test_a_statement_that_failed_is_held_by_nothing(where: str) -> None:
+    """Not by its own error, until garbage is looked for: it may be of 16 MB."""
+
+    async def failed(lanes: Lanes) -> weakref.ref[Statement]:
+        statement = Statement(where)
+        with contextlib.suppress(UserError):
+            async with lanes.answer(statement, who=EVERYONE) as stream:
+                async for _ in stream:
+                    pass
+        return weakref.ref(statement)
+
+    async def run() -> bool:
+        lanes = Lanes(Failing({}))
+        held = await failed(lanes)
+        await lanes.end()
+        return held() is not None
+
+    gc.disable()
+    try:
+        assert not asyncio.run(run())
+    finally:
+        gc.enable()
