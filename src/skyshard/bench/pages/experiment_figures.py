@@ -37,7 +37,8 @@ def effects_figure(factor: str, effects: Sequence[Effect]) -> Picture:
 def _effects(factor: str, effects: Sequence[Effect], width: int) -> Figure:
     groups: dict[tuple[str, str], list[Effect]] = {}
     for one in effects:
-        groups.setdefault((level_text(factor, one.level), level_text(factor, one.against)), []).append(one)
+        against = level_text(factor, one.against).removeprefix(f"{factor.removeprefix('set.')} ")
+        groups.setdefault((level_text(factor, one.level), against), []).append(one)
     height = 44 + sum(BETWEEN + LINE * len(group) for group in groups.values())
     figure = new_figure(width, height)
     is_wide = width == WIDE

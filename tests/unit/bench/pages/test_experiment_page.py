@@ -84,6 +84,9 @@ def test_cells_beside_few_classes_are_named_whole(tmp_path: Path) -> None:
     drawn = cells_figure(found.cells, found.classes)
     assert unreadable(drawn.wide) == []
     assert {f"{one.number}: {one.label}" for one in found.cells} <= {one.text for one in svg_texts(drawn.wide)}
+    pool = "set.innodb_buffer_pool_size"
+    effects = effects_figure(pool, [one for one in found.effects if one.factor == pool and not one.other])
+    assert "innodb_buffer_pool_size 1G against 64M" in {one.text for one in svg_texts(effects.narrow)}
 
 
 def test_what_classes_cost_servers_is_a_table(result: ExperimentResult, page: Path, tmp_path: Path) -> None:
