@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,6 +46,16 @@ CORRUPT = ("no table", "no data", "no index", "no definition", "empty index")
 """Faults that a query meets itself, and leaves: those that only a scrub sees may be in an answer until then."""
 INTERRUPTED = re.compile(r"jobs resume (\d+)")
 REPAIR = ("replicas", "repair", "--rate", "50")
+INGEST = "testbed.ingest(argv[0], database=argv[1], replicas=2); testbed.ingest(argv[2], database=argv[3], replicas=2)"
+TIDY = """
+testbed.replicas.verify()
+testbed.replicas.repair(rate_bytes_s=50e6)
+for name in argv:
+    testbed.compact(name, grace_s=0)
+    require_good(name)
+print(testbed.replicas.status().is_whole)
+"""
+DROP = "for name in argv: testbed.drop(name)"
 QUESTIONS = {
     "Object": "SELECT COUNT(*), SUM(objectId) FROM Object",
     "Source": "SELECT COUNT(*), SUM(objectId) FROM Source",
@@ -102,8 +113,10 @@ class _Soak:
         log: Callable[[str], None],
         pause_s: tuple[float, float],
         asks_after_s: float,
+        most_kinds: int,
     ) -> None:
         self._site = site
+        self._most_kinds = most_kinds
         self._pause_s = pause_s
         self._asks_after_s = asks_after_s
         self._random = random.Random(seed)
@@ -126,14 +139,16 @@ class _Soak:
         return time.monotonic() < self._ends_s or (bool(self._unseen) and not self._is_broken)
 
     def _turns(self, *kinds: Callable[[T], None]) -> Iterator[Callable[[T], None]]:
-        """Each kind once, in an order of the seed, then any of them; while there is time, or one has not come.
+        """Each kind once, or ``most_kinds`` of them that the seed draws, in its order, then any of these.
 
-        So in a short soak no fault comes after the first of each kind: commands that wait for peace get it.
+        It goes on while there is time, or one has not come. So in a short soak no fault comes after the first of each
+        kind: commands that wait for peace get it.
         """
-        self._unseen |= {kind.__name__ for kind in kinds}
-        waiting = self._random.sample(kinds, len(kinds))
+        chosen = self._random.sample(kinds, min(len(kinds), self._most_kinds or len(kinds)))
+        self._unseen |= {kind.__name__ for kind in chosen}
+        waiting = list(chosen)
         while (waiting or time.monotonic() < self._ends_s) and not self._is_broken:
-            kind = waiting.pop() if waiting else self._random.choice(kinds)
+            kind = waiting.pop() if waiting else self._random.choice(chosen)
             yield kind
             self._unseen.discard(kind.__name__)
 
@@ -142,9 +157,8 @@ class _Soak:
 
     def run(self) -> None:
         """Until the end of the time, then all is switched on, repaired, verified and dropped."""
-        self._known = [Known(f"soak{letter}0", []) for letter in "ab"]
-        for known in self._known:
-            self._ingest(known)
+        self._known = [Known(f"soak{letter}0", [next(self._seeds)], committed=1) for letter in "ab"]
+        self._at_once(INGEST, *chain(*((self._sky(one.states[0]), one.name) for one in self._known)))
         work = [self._change, self._move, self._break, self._watch, self._ask, self._ask]
         threads = [threading.Thread(target=self._guarded, args=(one,)) for one in work]
         with self._site.czar.network():  # of the threads that are started here, too
@@ -172,11 +186,14 @@ class _Soak:
 
     def _ingest(self, known: Known) -> None:
         seed = next(self._seeds)
-        sky = write_catalog(self._folder / str(seed), objects=OBJECTS, seed=seed, side_deg=4)
+        sky = self._sky(seed)
         known.states.append(seed)
-        self._command("ingest", str(sky), "--database", known.name, "--replicas", "2")
+        self._command("ingest", sky, "--database", known.name, "--replicas", "2")
         known.committed += 1
         shutil.rmtree(sky)
+
+    def _sky(self, seed: int) -> str:
+        return str(write_catalog(self._folder / str(seed), objects=OBJECTS, seed=seed, side_deg=4))
 
     def _compact(self, known: Known) -> None:
         self._command("compact", known.name)
@@ -239,6 +256,19 @@ class _Soak:
             time.sleep(2.0)
             self._await_ray()
         raise AssertionError(f"{words}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}")
+
+    def _at_once(self, code: str, *arguments: str) -> str:
+        """Run code with a testbed while nothing breaks; errors of the cluster may be left of what was broken before."""
+        for _ in range(TRIES):
+            ran = self._site.czar.at_once(self._site.folder, code, *arguments, check=False)
+            if not ran.returncode:
+                return ran.stdout
+            if "ClusterError" not in ran.stderr:
+                break
+            self.tell(f"at once: {ran.stderr.strip().splitlines()[-1]}")
+            self._await_ray()
+            time.sleep(2.0)
+        raise AssertionError(f"{code}: {ran.stdout}\n{ran.stderr}")
 
     def _await_ray(self) -> None:
         """Until Ray is up on every host, but not for long: before that a command fails as the last one did."""
@@ -369,14 +399,9 @@ class _Soak:
         """All is as it should be, and nothing is left when the databases are gone."""
         self.tell("the end: wait until all is up")
         self._site.wait_good()
-        self._command("replicas", "verify", good=(0, 1))
-        self._command(*REPAIR)
-        for known in self._known:
-            self._command("compact", known.name, "--grace", "0")
-            self._command("verify", known.name)
-        status = json.loads(self._site.skyshard("replicas", "status", "--json", check=False).stdout)
-        if not status["is_whole"]:
-            self.found.wrong.append(f"not whole: {status}")
+        names = [known.name for known in self._known]
+        if self._at_once(TIDY, *names).strip() != "True":
+            self.found.wrong.append("not whole at the end")
         with self._site.czar.network(), Testbed(self._site.folder) as testbed:
             for known in self._known:
                 for question, sql in QUESTIONS.items():
@@ -384,11 +409,9 @@ class _Soak:
                     if tuple(map(int, row.values())) not in list(known.answers(question, known.committed)):
                         self.found.wrong.append(f"at the end: {known.name} {question}: {row}")
         self.found.wrong += [f"left: {path}" for path in self._left_over()]
-        for known in self._known:
-            self._command("drop", known.name, "--yes")
-        names = ("soaka", "soakb")
+        self._at_once(DROP, *names)
         folders = [folder for host in self._site.lab.hosts.values() for folder in (host.folder / "mysql").iterdir()]
-        self.found.wrong += [f"left: {folder}" for folder in folders if folder.name.startswith(names)]
+        self.found.wrong += [f"left: {folder}" for folder in folders if folder.name.startswith(("soaka", "soakb"))]
 
     def _left_over(self) -> Iterator[Path]:
         """What is on its way when nothing is: bundles, copies, half-written tables."""
@@ -407,6 +430,7 @@ def soak(
     log: Callable[[str], None] = lambda _: None,
     pause_s: tuple[float, float] = PAUSE_S,
     asks_after_s: float = 0.0,
+    most_kinds: int = 0,
 ) -> Soaked:
     """Have a time of it; everything that was made is dropped at the end.
 
@@ -415,8 +439,9 @@ def soak(
         log: is told each command and fault, with its second.
         pause_s: between two faults, from and to.
         asks_after_s: between two questions of a client, of which there are two.
+        most_kinds: so many kinds of changes and of faults come, which the seed draws; 0: all.
     """
-    run = _Soak(site, seconds, seed, log, pause_s, asks_after_s)
+    run = _Soak(site, seconds, seed, log, pause_s, asks_after_s, most_kinds)
     run.run()
     assert CZAR in site.lab.hosts
     return run.found
