@@ -6,7 +6,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,14 +23,21 @@ from tests.support.drawn_tiles import (
 )
 
 from skyshard.apdb.model import StoreSession, TileRows, VisitStore
+from skyshard.apdb.stores.mariadb_server import MARIADB, MariaDbServer
+from skyshard.apdb.stores.mariadb_store import create_mariadb
 from skyshard.apdb.stores.open_store import open_store
+from skyshard.apdb.stores.place_rows import checked, in_cells
 from skyshard.apdb.stores.postgres_process import find_postgres, outside_of_root
+from skyshard.apdb.stores.region_reads import StoreShape
+from skyshard.apdb.stores.sql_dialect import INSERT
 from skyshard.apdb.stores.store_settings import Pixels, StoreSettings, Upsert
 from skyshard.apdb.stores.tile_ledger import Entry, TileLedger
+from skyshard.apdb.stores.tile_writes import upsert
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import read_layout
 from skyshard.cluster.installation import find_mariadbd
 from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.db.connection import Account, connect
 from skyshard.host.shipped_data import data_file
 from skyshard.testbed import Testbed
 
@@ -37,7 +46,7 @@ START = 60_000.0
 BACKENDS = {
     "mariadb-innodb": StoreSettings(),
     "mariadb-myrocks": StoreSettings(engine="MyRocks", upsert=Upsert.DELETE_INSERT),
-    "mariadb-pixels": StoreSettings(upsert=Upsert.ON_DUPLICATE, pixels=Pixels.HTM_20),
+    "mariadb-pixels": StoreSettings(upsert=Upsert.REPLACE, pixels=Pixels.HTM_20),
     "postgresql": StoreSettings(),
     "postgresql-q3c": StoreSettings(pixels=Pixels.Q3C),
     "postgresql-deleting": StoreSettings(upsert=Upsert.DELETE_INSERT),
@@ -293,3 +302,31 @@ def test_a_purged_object_is_not_there_again_while_its_tile_is_not_whole(
         session.close()
         store.close()
         testbed.drop("purged")
+
+
+def test_a_new_object_does_not_wait_for_newer_versions_of_its_neighbours(private_cluster: PrivateCluster) -> None:
+    """By default: REPLACE would keep the gap between two objects of one tile locked until that tile is committed."""
+    endpoint, shape = private_cluster.node("node1").sql, StoreShape.of(StoreSettings(), MARIADB, has_writer=False)
+    last = shape.tables["DiaObjectLast"]
+    objects = checked(drawn_tile(1, 1, FIELDS[0], START, objects=9)).objects.sort_by("diaObjectId")
+    cells = np.zeros(objects.num_rows, np.int64)
+    rows = in_cells(last, objects, cells, cells, 0)
+    is_new = pa.array(np.arange(rows.num_rows) == rows.num_rows // 2)
+    with connect(endpoint, Account.ADMIN) as admin:
+        admin.execute("CREATE DATABASE neighbours")
+        admin.execute("USE neighbours")
+        admin.execute(create_mariadb(last, "ENGINE=InnoDB"))
+    one, other = (MariaDbServer(connect(endpoint, Account.ADMIN, "neighbours"), None) for _ in range(2))
+    try:
+        known = rows.filter(pc.invert(is_new))
+        one.insert(last, known, INSERT)
+        one.begin()
+        upsert(one, shape, known)
+        other.run("SET SESSION innodb_lock_wait_timeout = 1")
+        assert other.insert(last, rows.filter(is_new), INSERT).rows == 1
+        one.commit()
+    finally:
+        one.close()
+        other.close()
+        with connect(endpoint, Account.ADMIN) as admin:
+            admin.execute("DROP DATABASE neighbours")

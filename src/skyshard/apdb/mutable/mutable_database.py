@@ -62,7 +62,7 @@ class MutableDatabase:
     @property
     def upsert(self) -> Upsert:
         """How a newer version takes the place of a row of DiaObjectLast."""
-        return self.layout.upsert or "replace"
+        return self.layout.upsert or "on-duplicate"
 
     def connect(self, node: str) -> Connection:
         """A session of the writing account on a node, in the database.

@@ -14,6 +14,7 @@ from skyshard.apdb.stores.scratch_images import ScratchImages
 from skyshard.apdb.stores.session_transaction import SessionTransaction
 from skyshard.apdb.stores.sql_dialect import TEXT_CHARACTERS, Dialect
 from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Keep, NoMonth, Spent, kept
+from skyshard.apdb.stores.store_settings import Upsert
 from skyshard.apdb.stores.stored_tables import StoredTable
 from skyshard.basics.errors import SkyshardError
 from skyshard.db.arrow_literals import RowLiterals
@@ -33,6 +34,8 @@ MARIADB = Dialect(
     },
     lock="FOR UPDATE",
     insert_once="INSERT IGNORE INTO",
+    # REPLACE locks gaps of the index of objects until it is committed, for which other tiles wait
+    upserts=(Upsert.ON_DUPLICATE, Upsert.REPLACE, Upsert.DELETE_INSERT),
 )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ class StoreSettings(Strict):
     engine: Literal["InnoDB", "MyRocks", "Aria", "MyISAM"] = "InnoDB"
     """Storage engine; MariaDB only."""
     upsert: Upsert | None = None
-    """None: ``replace``, or ``on-duplicate`` for PostgreSQL, which has no REPLACE."""
+    """None: ``on-duplicate``, or ``replace`` on SQLite, where one writer waits for no other."""
     pixels: Pixels = Pixels.CHUNKS
     stripes: int = Field(default=340, ge=1)
     substripes: int = Field(default=12, ge=1)
