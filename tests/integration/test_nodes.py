@@ -142,6 +142,8 @@ def test_a_node_is_removed_when_it_holds_no_chunk(own: Testbed) -> None:
     own.cluster.start()
     assert [one.node for one in own.node_life.add()] == ["node4"]
     assert list(own.cluster.node_names) == ["node1", "node2", "node4"]
+    assert own.backup.rebuild(force=True).after.differences == []  # nodes have recorded what the new one holds
+    own.replicas.verify()
     own.node_life.remove("node4", keeps_data=True)
     assert (own.cluster.folder / "servers" / "node4" / "data").is_dir()
 

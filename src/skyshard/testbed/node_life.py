@@ -174,6 +174,7 @@ class NodeLife:
         sources = self._nodes.in_states([one for one in said if one != name], HOLDING)
         done = skyshard.replicate.fill_node(place, name, sources, rate_bytes_s=rate_bytes_s, watcher=watcher)
         self._decide(name, event)
+        self._wiring.keep_records(*self._wiring.registry.published.names().published_stored, anew=True)
         return done
 
     def read_only(self, name: str) -> NodeRow:
