@@ -1,9 +1,8 @@
 """Sends visits to a store: on time or one after the other, every tile by a client of its own, answers compared.
 
 One thread draws visits, hands out tiles and compares answers; clients only read and store. A visit is drawn while its
-predecessors run, compared when its last tile has read, while the tiles store and wait for disks, and settled when the
-next one has begun. That is the driver's own share, which is recorded. Before a new month the visits under way are
-waited for; then the old month goes.
+predecessors run, and compared when its last tile is back: neither is within the time of a visit, and both are the
+driver's own share, which is recorded. Before a new month the visits under way are waited for; then the old month goes.
 """
 
 from __future__ import annotations
@@ -14,9 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import pyarrow as pa
 
 from skyshard.apdb.model import Operation, TableName, VisitId, VisitStore
 from skyshard.apdb.sky.compare_reads import TileAnswer, compare_history, compare_objects
@@ -31,10 +27,6 @@ from skyshard.bench.visits.visit_queue import QueuedVisit
 from skyshard.bench.visits.visit_record import VisitRecord, VisitSample
 
 _HISTORIES: tuple[TableName, ...] = ("DiaSource", "DiaForcedSource")
-_Wrong = Mapping[tuple[int, str], str]
-"""What is wrong, by tile and table; answers that are right have an empty text."""
-_TileRead = tuple[int, bool, Mapping[TableName, pa.Table]]
-"""What one tile has read; whether by its first try."""
 MOST_WORDS = 20
 """Wrong answers that are told in words."""
 
@@ -62,23 +54,11 @@ class _UnderWay:
     truth: VisitTruth
     due_s: float
     own_s: float
-    first_reads: list[Future[Mapping[TableName, pa.Table]]]
     tiles: list[Future[TileOutcome]]
-    wrong: _Wrong | None = None
-    """Of the answers of first tries; None: not compared yet."""
-
-    @property
-    def has_read(self) -> bool:
-        return all(read.done() for read in self.first_reads)
 
     @property
     def is_over(self) -> bool:
         return all(tile.done() for tile in self.tiles)
-
-    @property
-    def awaited(self) -> list[Future[Any]]:
-        futures: list[Future[Any]] = [*self.first_reads, *self.tiles]
-        return [one for one in futures if not one.done()]
 
 
 class VisitDriver:
@@ -91,8 +71,6 @@ class VisitDriver:
         self.found, self.stop = DrivenVisits(), threading.Event()
         self._store, self._sky, self._record, self._clock, self._compares = store, sky, record, clock, compares
         self._under_way: list[_UnderWay] = []
-        self._over: list[_UnderWay] = []
-        """Visits that have ended, and are not settled yet."""
         self._beside = BesideVisits(beside or {}, clock)
         self._clients: list[TileClient] = []
         self._idle: list[TileClient] = []
@@ -117,7 +95,6 @@ class VisitDriver:
                     else:
                         self._sky.settle(self._sky.draw(queued.visit), queued.missing)
                 self._wait_until(lambda: not self._under_way)
-                self._settle()
             except KeyboardInterrupt:
                 self.stop.set()
             finally:
@@ -131,8 +108,8 @@ class VisitDriver:
         for one in self._under_way:
             wait(one.tiles)
         try:
-            self._finish_whole()
-            self._settle()
+            for one in list(self._under_way):
+                self._finish(one)
         finally:
             self._record.add(self._beside.close())
             for client in self._clients:
@@ -144,7 +121,6 @@ class VisitDriver:
         if begin is None or not queued.load.update:
             return
         self._wait_until(lambda: not self._under_way)
-        self._settle()
         if queued.todo:
             self._clean(queued, self._sky.time_of(queued.visit), self._store.prepare_month)
         if queued.load.drop_months:
@@ -181,9 +157,7 @@ class VisitDriver:
         if not self.stop.is_set():
             self._beside.begin(queued, drawn.time)
             tiles = [pool.submit(self._process, task) for task in tasks]
-            reads = [task.first_read for task in tasks]
-            self._under_way.append(_UnderWay(queued, drawn, truth, due_s, own_s, reads, tiles))
-        self._settle()
+            self._under_way.append(_UnderWay(queued, drawn, truth, due_s, own_s, tiles))
 
     def _due(self, queued: QueuedVisit) -> float:
         """When a visit is due: now, or at its time of an open loop, which is waited for."""
@@ -194,12 +168,12 @@ class VisitDriver:
             self._first = (queued.visit, now_s)
         due_s = self._first[1] + (queued.visit - self._first[0]) * queued.load.interval_s
         while (left_s := due_s - self._clock.now()) > 0 and not self.stop.is_set():
-            if running := [future for one in self._under_way for future in one.awaited]:
+            running = [tile for one in self._under_way for tile in one.tiles if not tile.done()]
+            if running:
                 wait(running, min(left_s, 0.5), FIRST_COMPLETED)
             else:
                 self._clock.wait_until(due_s, self.stop)
             self._finish_whole()
-            self._settle()
         return due_s
 
     _first: tuple[int, float] | None = None
@@ -219,43 +193,24 @@ class VisitDriver:
 
     def _wait_for_field(self, number: int) -> None:
         self._wait_until(lambda: all(one.drawn.field != number for one in self._under_way))
-        self._settle()
 
     def _wait_until(self, is_so: Callable[[], bool]) -> None:
-        """Compare visits as they have read, and see which have ended, until a condition holds."""
+        """Finish visits as they end until a condition holds."""
         self._finish_whole()
         while not is_so():
-            wait([future for one in self._under_way for future in one.awaited], 0.5, FIRST_COMPLETED)
+            wait([tile for one in self._under_way for tile in one.tiles if not tile.done()], 0.5, FIRST_COMPLETED)
             self._finish_whole()
 
     def _finish_whole(self) -> None:
-        for one in list(self._under_way):
-            if self._compares and one.wrong is None and one.has_read:
-                self._compare_first(one)
-            if one.is_over:
-                self._under_way.remove(one)
-                self._over.append(one)
-
-    def _settle(self) -> None:
-        """Record and settle what has ended: before something is drawn of its field, and after the next one is sent."""
-        while self._over:
-            self._finish(self._over.pop(0))
-
-    def _compare_first(self, one: _UnderWay) -> None:
-        """Compare what first tries have read."""
-        begun_s = time.thread_time()
-        reads = enumerate(read.result() for read in one.first_reads)
-        one.wrong = self._compare(one, [(one.queued.todo[place], True, answers) for place, answers in reads])
-        one.own_s += time.thread_time() - begun_s
+        for one in [each for each in self._under_way if each.is_over]:
+            self._finish(one)
 
     def _finish(self, one: _UnderWay) -> None:
-        """A visit's tiles are back: record, settle."""
+        """A visit's tiles are back: compare, record, settle."""
+        self._under_way.remove(one)
         begun_s = time.thread_time()
         outcomes = [tile.result() for tile in one.tiles]
-        if self._compares and (one.wrong is None or any(outcome.tries > 1 for outcome in outcomes)):
-            one.wrong = self._compare(one, [(each.tile, each.tries == 1, each.read) for each in outcomes])
-        wrong = one.wrong or {}
-        self._tell(one, wrong)
+        wrong = self._compare(one, outcomes) if self._compares else {}
         samples = [self._judged(sample, outcome, wrong) for outcome in outcomes for sample in outcome.samples]
         missing = self._given_up(one, outcomes)
         if one.queued.load.update:
@@ -270,28 +225,26 @@ class VisitDriver:
         self._record.add([*samples, driver, *self._beside.ended()])
         self.found.visits += 1
 
-    def _compare(self, one: _UnderWay, reads: Sequence[_TileRead]) -> _Wrong:
+    def _compare(self, one: _UnderWay, outcomes: list[TileOutcome]) -> Mapping[tuple[int, str], str]:
+        """What is wrong, by tile and table; answers that are right have an empty text."""
         found: dict[tuple[int, str], str] = {}
         names: tuple[TableName, ...] = ("DiaObjectLast", *_HISTORIES)
         for name in names:
-            answers = [TileAnswer(tile, read[name], is_first) for tile, is_first, read in reads if name in read]
+            answers = [TileAnswer(o.tile, o.read[name], o.tries == 1) for o in outcomes if name in o.read]
             if not answers:
                 continue
             if name == "DiaObjectLast":
                 texts = compare_objects(one.truth, answers)
             else:
                 texts = compare_history(name, self._columns[name], one.truth, answers)
-            found |= {(answer.tile, name): text for answer, text in zip(answers, texts, strict=True)}
+            for answer, text in zip(answers, texts, strict=True):
+                found[(answer.tile, name)] = text
+                if text and len(self.found.wrong) < MOST_WORDS:
+                    self.found.wrong.append(f"visit {one.drawn.visit}, tile {answer.tile}: {text}")
         return found
 
-    def _tell(self, one: _UnderWay, wrong: _Wrong) -> None:
-        """Keep the first wrong answers in words."""
-        for (tile, _), text in wrong.items():
-            if text and len(self.found.wrong) < MOST_WORDS:
-                self.found.wrong.append(f"visit {one.drawn.visit}, tile {tile}: {text}")
-
     @staticmethod
-    def _judged(sample: VisitSample, outcome: TileOutcome, wrong: _Wrong) -> VisitSample:
+    def _judged(sample: VisitSample, outcome: TileOutcome, wrong: Mapping[tuple[int, str], str]) -> VisitSample:
         if sample.kind == "tile" and sample.error is None:
             texts = [text for (tile, _), text in wrong.items() if tile == outcome.tile]
             return replace(sample, answer_ok=not any(texts)) if texts else sample

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -35,8 +34,6 @@ class TileTask:
     """That are read of DiaSource and DiaForcedSource; None: all."""
     due_s: float
     retry_s: float
-    first_read: Future[Mapping[TableName, pa.Table]] = field(default_factory=Future)
-    """The answers of the first try, before it stores; none where it failed to read."""
 
 
 @dataclass(slots=True)
@@ -70,7 +67,6 @@ class TileClient:
             try:
                 samples = self._try(task, outcome, sent_s)
             except ClusterError as error:
-                self._tell_read(task, {})
                 self.close()
                 outcome.samples.append(self._whole(task, sent_s, words_of(error)))
                 if self._clock.now() - begun_s >= task.retry_s or self._stop.is_set():
@@ -100,7 +96,6 @@ class TileClient:
         if task.reads_history:
             read("DiaSource", lambda: session.read_sources(*span, task.columns["DiaSource"]))
             read("DiaForcedSource", lambda: session.read_forced(*span, task.columns["DiaForcedSource"]))
-        self._tell_read(task, outcome.read)
         stored: list[Operation] = []
         if task.stores:
             begun_s = self._clock.now()
@@ -109,11 +104,6 @@ class TileClient:
             samples += whole.in_turn(stored, begun_s, self._clock.now())
         ended = self._whole(task, sent_s, None, rows=sum(one.rows for one in stored), size=sum(o.bytes for o in stored))
         return [*samples, ended]
-
-    @staticmethod
-    def _tell_read(task: TileTask, answers: Mapping[TableName, pa.Table]) -> None:
-        if not task.first_read.done():
-            task.first_read.set_result(answers)
 
     def _whole(self, task: TileTask, sent_s: float, error: str | None, rows: int = 0, size: int = 0) -> VisitSample:
         """The sample of the tile until now."""
