@@ -9,7 +9,8 @@ import math
 import re
 
 WHOLE = r"[+-]?[0-9]+"
-NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+NUMBER = r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]+)?"
+"""Never read twice: a text of many digits that is no number takes no longer than one that is."""
 _WHOLE, _NUMBER = re.compile(WHOLE), re.compile(NUMBER)
 
 

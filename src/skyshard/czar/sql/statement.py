@@ -70,9 +70,9 @@ class SelectStatement:
 
 
 _NAME = r"(?:`((?:[^`]|``)+)`|([0-9A-Za-z_$]+))"
-_LIKE = re.compile(r"(\s*SHOW\b.*?)\s+LIKE\s+'((?:[^'\\]|\\.|'')+)'\s*;?\s*$", re.IGNORECASE | re.DOTALL)
+_LIKE = re.compile(r"(\s*SHOW\b.*?)(?<!\s)\s++LIKE\s+'((?:[^'\\]|\\.|'')+)'\s*+;?\s*+$", re.IGNORECASE | re.DOTALL)
 _SHOWS: tuple[tuple[Show, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(rf"\s*{pattern}\s*;?\s*$", re.IGNORECASE))
+    (kind, re.compile(rf"\s*{pattern}\s*+;?\s*+$", re.IGNORECASE))
     for kind, pattern in (
         (Show.COLUMNS, rf"SHOW\s+(?P<full>FULL\s+)?(?:COLUMNS|FIELDS)\s+(?:FROM|IN)\s+{_NAME}\s*\.\s*{_NAME}"),
         (

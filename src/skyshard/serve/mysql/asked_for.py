@@ -66,18 +66,18 @@ _WORD = re.compile(r"[A-Za-z_]+|\(")
 _NAME = r"(?:`(?:[^`]|``)++`|[0-9A-Za-z_$\x80-\U0010ffff]+)"
 _PLAIN_NAME = re.compile(r"`\w+`")
 _DESCRIBED = re.compile(
-    rf"(?:DESC|DESCRIBE|EXPLAIN)\s+{_NAME}(?:\s*\.\s*{_NAME})?(?:\s+(?:{_NAME}|''))?\s*;?\s*$", re.I
+    rf"(?:DESC|DESCRIBE|EXPLAIN)\s+{_NAME}(?:\s*\.\s*{_NAME})?(?:\s+(?:{_NAME}|''))?\s*+;?\s*+$", re.I
 )
 _SHOW_COLUMNS = re.compile(
     r"SHOW\s+(?:EXTENDED\s+)?(?:FULL\s+)?(?:COLUMNS|FIELDS|INDEX|INDEXES|KEYS)\s+(?:FROM|IN)\s", re.I
 )
-_PROCESSES = re.compile(r"SHOW\s+(FULL\s+)?PROCESSLIST\s*;?\s*$", re.I)
-_RESULT = re.compile(r"SELECT\s+\*\s+FROM\s+qserv_result\s*\(\s*([0-9]+)\s*\)\s*;?\s*$", re.I)
-_DELETE = re.compile(r"CALL\s+qserv_result_delete\s*\(\s*([0-9]+)\s*\)\s*;?\s*$", re.I)
-_CANCEL = re.compile(r"CANCEL\s+([0-9]+)\s*;?\s*$", re.I)
-_KILL = re.compile(r"KILL\s+(?:HARD\s+|SOFT\s+)?(?:(CONNECTION|QUERY)\s+)?([0-9]+)\s*;?\s*$", re.I)
+_PROCESSES = re.compile(r"SHOW\s+(FULL\s+)?PROCESSLIST\s*+;?\s*+$", re.I)
+_RESULT = re.compile(r"SELECT\s+\*\s+FROM\s+qserv_result\s*\(\s*([0-9]+)\s*\)\s*+;?\s*+$", re.I)
+_DELETE = re.compile(r"CALL\s+qserv_result_delete\s*\(\s*([0-9]+)\s*\)\s*+;?\s*+$", re.I)
+_CANCEL = re.compile(r"CANCEL\s+([0-9]+)\s*+;?\s*+$", re.I)
+_KILL = re.compile(r"KILL\s+(?:HARD\s+|SOFT\s+)?(?:(CONNECTION|QUERY)\s+)?([0-9]+)\s*+;?\s*+$", re.I)
 _VERSIONED = re.compile(r"/\*M?!\d*+((?:[^*]|\*(?!/))*+)(?:\*/|\Z)", re.DOTALL)
-_UNLOCK = re.compile(r"UNLOCK\s+TABLES?\s*;?\s*$", re.I)
+_UNLOCK = re.compile(r"UNLOCK\s+TABLES?\s*+;?\s*+$", re.I)
 _SWITCH = re.compile(r"SET\s+GLOBAL\s+QSERV_", re.I)
 _LIMITED = re.compile(r"SET\s+STATEMENT\s+max_statement_time\s*=\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s+FOR\s+", re.I)
 _NOT_SET = re.compile(r"\b(?:PASSWORD|ROLE)\b", re.I)

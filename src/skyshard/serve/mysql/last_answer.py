@@ -14,7 +14,7 @@ from skyshard.serve.sql_words import masked
 
 _FOUND = re.compile(r"\bFOUND_ROWS\s*\(", re.IGNORECASE)
 _FOUND_ONLY = re.compile(
-    r"\s*SELECT\s+FOUND_ROWS\s*\(\s*\)\s*(?:(?:AS\s+)?(?:\w+|`[^`]+`|'[^'\\]+'))?\s*;?\s*", re.IGNORECASE
+    r"\s*SELECT\s+FOUND_ROWS\s*\(\s*\)\s*+(?:(?:AS\s+)?(?:\w+|`[^`]+`|'[^'\\]+'))?\s*+;?\s*+", re.IGNORECASE
 )
 _HAPPENED = re.compile(r"\b(?:WARNINGS|ERRORS|DIAGNOSTICS|ROW_COUNT|WARNING_COUNT|ERROR_COUNT)\b", re.IGNORECASE)
 _MORE = re.compile(r"\bSQL_CALC_FOUND_ROWS\b|\bOFFSET\b|\bLIMIT\s+\S+?\s*,", re.IGNORECASE)

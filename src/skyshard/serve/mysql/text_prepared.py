@@ -21,7 +21,7 @@ from skyshard.serve.mysql.session_state import SessionState
 _NAME = r"(?:`[^`\\]+`|[0-9A-Za-z_$\x80-\U0010ffff]+)"
 _VARIABLE = r"@(?:`[0-9A-Za-z_$. -]+`|[0-9A-Za-z_$.]+)"
 _LITERAL = r"(?:'(?:[^'\\]|\\.|'')*+'|\"(?:[^\"\\]|\\.|\"\")*+\")"
-_END = r"\s*;?\s*\Z"
+_END = r"\s*+;?\s*+\Z"
 _PREPARE = re.compile(rf"PREPARE\s+({_NAME})\s+FROM\s+({_LITERAL}|{_VARIABLE}){_END}", re.I | re.DOTALL)
 _USING = rf"(?:\s+USING\s+({_VARIABLE}(?:\s*,\s*{_VARIABLE})*))?"
 _EXECUTE = re.compile(rf"EXECUTE\s+({_NAME}){_USING}{_END}", re.I)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from skyshard.basics.errors import UserError
+from skyshard.czar.sql.statement import parse_statement
 from skyshard.serve.mysql.asked_for import Way, has_limit, way_of
 from skyshard.serve.mysql.catalog_answer import limited
+from skyshard.serve.mysql.last_answer import asks_only_found_rows
 from skyshard.serve.mysql.query_lists import over_lists
+from skyshard.serve.mysql.text_prepared import text_prepared
 
 CASES = {
     Way.LIMITED: [
@@ -122,6 +125,24 @@ def test_no_text_takes_long_to_be_read(text: str) -> None:
     assert way_of(sql).way == Way.CATALOG
     assert limited(sql, 1).endswith("LIMIT 1")
     way_of(f"{text} SELECT 1")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CANCEL 1", "CALL qserv_result_delete(1)", "DESC a", "EXECUTE a USING @b", "KILL 1", "PREPARE a FROM 'b'",
+        "SELECT * FROM qserv_result(1)", "SELECT FOUND_ROWS()", "SHOW", "SHOW PROCESSLIST",
+        "SHOW TABLES", "UNLOCK TABLES",
+    ],
+)  # fmt: skip
+def test_no_blanks_behind_a_statement_take_long_to_be_read(words: str) -> None:
+    """As above: every one of them was tried as the last one before a semicolon."""
+    sql = f"{words}{' ' * 100_000}; x"
+    way_of(sql)
+    assert text_prepared(sql) is None
+    assert not asks_only_found_rows(sql)
+    with pytest.raises(UserError):
+        parse_statement(sql)
 
 
 def test_names_without_a_schema_are_those_of_the_session_s() -> None:
