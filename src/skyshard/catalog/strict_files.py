@@ -126,8 +126,8 @@ def _wrong_in_yaml(error: Exception, text: str, loader: Any, root: yaml.Node | N
     return 0, " ".join(str(error).split())
 
 
-_NO_VALUE = (ValueError, KeyError, AttributeError)
-"""What a value raises: a date that is none, a number of thousands of digits, a word that a tag calls a truth value."""
+_NO_VALUE = (ValueError, LookupError, AttributeError, ArithmeticError)
+"""What a value raises: a date that is none, a number that is empty or too long, a word that a tag calls a truth."""
 _KINDS = {"int": "whole number, or too long for one", "float": "number", "timestamp": "date", "bool": "truth value"}
 """By the tag that YAML gives a value, or the file does."""
 _MOST_SHOWN = 40

@@ -37,6 +37,7 @@ BAD = {
 NO_VALUES = {
     "2026-13-45": "'2026-13-45' is no date", "!!int x": "'x' is no whole number", "!!bool x": "'x' is no truth value",
     "9" * 5000: "too long for one; fix the file", "\x07": "the sign #x07 cannot be in it",
+    "!!int ''": "'' is no whole number", "!!int -": "'-' is no whole number", "1:" * 200 + "0.5": "' is no number",
 }  # fmt: skip
 
 

@@ -82,7 +82,8 @@ def _literal(column: Column, text: str) -> str:
     if is_whole(text) if kind is TypeClass.INTEGER else is_number(text):
         if kind is not TypeClass.FLOATING:
             return text
-        number = np.float32(text) if column.type.base == "float" else np.float64(text)
+        with np.errstate(over="ignore"):
+            number = np.float32(text) if column.type.base == "float" else np.float64(text)
         if np.isfinite(number):
             return repr(float(number))
     raise UserError(f"'{text}' is no value of column '{column.name}' ({column.type.text})", remedy="give a number")

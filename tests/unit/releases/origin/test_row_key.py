@@ -14,7 +14,7 @@ LAYOUT = TableLayout(role=Role.DEPENDENT, key="objectId", director="Object")
 FORCED = Table(
     "Forced",
     tuple(Column(name, parse_type(kind)) for name, kind in (
-        ("objectId", "bigint unsigned"), ("visit", "int"), ("band", "char(1)"), ("flux", "double"))),
+        ("objectId", "bigint unsigned"), ("visit", "int"), ("band", "char(1)"), ("flux", "double"), ("err", "float"))),
     ("objectId", "visit", "band"),
 )  # fmt: skip
 
@@ -39,7 +39,8 @@ def test_the_condition_of_a_key(text: str, condition: str) -> None:
     ("text", "words"),
     [("a", "'a' is no value of column 'objectId'"), ("1,2", "no key of 2 columns"), ("nix=1", "no column 'nix'"),
      ("visit=1.5", "'1.5' is no value"), ("", "'' is no value"), ("visit=1_0", "'1_0' is no value"),
-     ("flux=nan", "'nan' is no value"), ("flux=1e999", "'1e999' is no value"), ("visit=\u0661", "is no value")],
+     ("flux=nan", "'nan' is no value"), ("flux=1e999", "'1e999' is no value"), ("err=1e39", "'1e39' is no value"),
+     ("visit=\u0661", "is no value")],
 )  # fmt: skip
 def test_a_key_that_means_nothing_is_refused(text: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
