@@ -34,7 +34,7 @@ NOBODY = Identity("", Scope.QUERY)
 NO_VERSION = "No version number was provided in the request."
 MOST_DIGITS = 10
 """Of a version; Python refuses to read numbers of thousands."""
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 """Half a letter in JSON, as UTF-8 has none, unless its other half stands beside it."""
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 Payload = Mapping[str, Any]
@@ -231,13 +231,25 @@ async def read_body(request: Request) -> Mapping[str, Any]:
     if not content.strip():
         return {}
     try:
-        found = json.loads(content, parse_float=Decimal)
-        if _SURROGATE.search(content):
-            json.dumps(found, ensure_ascii=False, default=str).encode()
+        found = parsed(content)
     except (ValueError, RecursionError):
         raise UserError("the body is not JSON", remedy="send a JSON object in UTF-8") from None
     if not isinstance(found, dict):
         raise UserError("the body is JSON, but no object", remedy='send {"key": value, ...}')
+    return found
+
+
+def parsed(content: bytes | str) -> Any:
+    """JSON whose texts are text, with fractions as they are written.
+
+    Raises:
+        ValueError: it is none, or not in UTF-8, or has half a letter.
+        RecursionError: it is nested too deeply.
+    """
+    text = content.decode("utf-8-sig") if isinstance(content, bytes) else content  # json lets halves of letters pass
+    found = json.loads(text, parse_float=Decimal)
+    if _SURROGATE.search(text):
+        json.dumps(found, ensure_ascii=False, default=str).encode()
     return found
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import json
 import re
 import shutil
 import tempfile
@@ -31,7 +30,7 @@ from skyshard.host.processes import is_left, own_name
 from skyshard.serve.access import Scope
 from skyshard.serve.http.form import open_form
 from skyshard.serve.lanes import Lanes
-from skyshard.serve.qserv.envelope import Asked, Desk, Payload
+from skyshard.serve.qserv.envelope import Asked, Desk, Payload, parsed
 from skyshard.serve.qserv.json_rows import BinaryEncoding, encoding_of
 from skyshard.serve.services import TextMarks, UserTable, UserTables
 from skyshard.serve.user_limits import require_upload
@@ -132,7 +131,7 @@ def _part(form: FormData, name: str) -> Any:
         return None
     content = found.file.read() if isinstance(found, UploadFile) else found
     try:
-        return json.loads(content)
+        return parsed(content)
     except (ValueError, RecursionError):
         raise UserError(f"the part '{name}' is not JSON", remedy="send a JSON list") from None
 

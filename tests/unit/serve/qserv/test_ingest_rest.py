@@ -202,6 +202,14 @@ def test_what_cannot_be_is_refused_in_the_envelope(
     assert (found["success"], words in found["error"]) == (0, True), found["error"]
 
 
+@pytest.mark.parametrize("half", [b"\\ud800", b"\xed\xa0\x80", b"\\ud800\\ud800"])
+def test_half_a_letter_is_no_json(client: httpx.Client, half: bytes) -> None:
+    """Neither written out nor as bytes, which json lets pass: an answer that said it again could not be sent."""
+    found = client.post("/ingest/trans?version=55", content=b'{"database": "%s"}' % half)
+    assert (found.status_code, found.json()["success"]) == (200, 0)
+    assert "the body is not JSON" in found.json()["error"]
+
+
 @pytest.mark.parametrize("table", ["../numbers", "../other", "/tmp/x", "metadata", "database", "", "a.b", "a\0", "é"])
 def test_a_tables_name_is_no_path(client: httpx.Client, ingests: PlayedIngests, table: str) -> None:
     """Nothing of what is kept, of this database or another one, is written by it."""

@@ -145,6 +145,8 @@ def test_a_form_without_its_parts_is_refused(client: httpx.Client) -> None:
     assert "'schema' has to name columns" in client.post("/ingest/csv", data=FORM).json()["error"]
     schema = {"schema": ("s", json.dumps(SCHEMA))}
     assert "lacks the file 'rows'" in client.post("/ingest/csv", data=FORM, files=schema).json()["error"]
+    half = {"schema": ("s", b'[{"name": "a\\ud800", "type": "INT"}]'), "rows": ("r", b"1\n")}
+    assert "the part 'schema' is not JSON" in client.post("/ingest/csv", data=FORM, files=half).json()["error"]
     assert client.post("/ingest/csv", json=FORM).json()["success"] == 0
     broken = client.post("/ingest/csv", content=b"--x", headers={"content-type": "multipart/form-data; boundary=x"})
     assert (broken.status_code, broken.json()["success"]) == (200, 0)
