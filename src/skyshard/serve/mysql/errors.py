@@ -55,6 +55,11 @@ def _number_of(problem: SkyshardError) -> int:
     return int(said[0]) if is_servers else UNKNOWN
 
 
+def unknown_query(number: int, problem: SkyshardError) -> bytes:
+    """A query that cannot be ended."""
+    return error(QSERV_UNKNOWN_QUERY, "Proxy", f"Unknown query {number}: {told(problem, str(problem))}")
+
+
 def refused_statement(word: str) -> bytes:
     """As Qserv refuses a statement, with what was refused."""
     shown = f": {word[:40]}" if word else ""

@@ -138,8 +138,7 @@ class QservStatements:
             past = await self._runs.known(asked.number, self._who)
             await self._lanes.call(self._submissions.cancel, past.number)
         except SkyshardError as problem:
-            words = f"Unknown query {asked.number}: {problem}"
-            await self._client.send(error(errors.QSERV_UNKNOWN_QUERY, "Proxy", words))
+            await self._client.send(errors.unknown_query(asked.number, problem))
             return
         shown = f"Trying to kill query: {' '.join(text.split())}".encode("utf-8", "surrogateescape")
         await self._small([Definition(b"command", ColumnType.VAR_STRING, _TEXT_BYTES, _UTF8MB4)], [shown])
