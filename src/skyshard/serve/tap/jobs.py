@@ -16,7 +16,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from skyshard.basics.errors import UserError
 from skyshard.host.atomic_files import write_atomically
 from skyshard.serve.folder_locks import FileLock
 
@@ -144,6 +143,6 @@ class JobFolder:
 
 def _read(text: str) -> Job:
     content: dict[str, Any] = json.loads(text)
-    if content.pop("version") != VERSION:
-        raise UserError("a job of another release", remedy="install that release")
+    if content.pop("version", None) != VERSION:
+        raise ValueError("a job of another release")
     return Job(**content)

@@ -280,6 +280,18 @@ def test_a_job_whose_process_is_gone_has_failed(client: httpx.Client, tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == [f"{job.job_id}.json"]
 
 
+@pytest.mark.parametrize("content", ['{"version": 2, "job_id": 1}', "{}", "[]", "x", '{"version": 1}'])
+def test_a_file_that_is_no_job_of_this_release_is_passed_over(
+    client: httpx.Client, tmp_path: Path, content: str
+) -> None:
+    """Other jobs are listed, and counted, beside it."""
+    place = client.post("/tap/async", data={"QUERY": ASKED}, follow_redirects=False).headers["location"]
+    (tmp_path / f"{'0' * 24}.json").write_text(content)
+    assert place.rpartition("/")[2] in client.get("/tap/async").text
+    assert 'skyshard_tap_jobs{phase="PENDING"} 1.0' in client.get("/metrics").text
+    assert client.get(f"/tap/async/{'0' * 24}").status_code == 404
+
+
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[tuple[httpx.Client, str, Callable[[], None]]]:
     """A job that runs in this process, its place, and what lets it end and waits for that."""

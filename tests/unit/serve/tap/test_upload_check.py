@@ -208,8 +208,9 @@ def test_absent_numbers_are_null() -> None:
     kinds = ("int", "float", "double")
     fields = "".join(f'<FIELD name="{kind}" datatype="{kind}"/>' for kind in kinds)
     rows = "<TR><TD/><TD/><TD> </TD></TR><TR><TD>1</TD><TD>NaN</TD><TD> 2.5 </TD></TR>"
-    found = read_upload("x", document(fields, f"<TABLEDATA>{rows}</TABLEDATA>").encode(), 2)
-    assert list(found.rows) == [(None, None, None), (1, None, 2.5)]
+    rows += "<TR><TD/><TD>-nan</TD><TD>NAN</TD></TR>"
+    found = read_upload("x", document(fields, f"<TABLEDATA>{rows}</TABLEDATA>").encode(), 3)
+    assert list(found.rows) == [(None, None, None), (1, None, 2.5), (None, None, None)]
 
 
 def test_a_stream_of_the_most_rows_is_read() -> None:
