@@ -55,8 +55,12 @@ def read_yaml(path: Path) -> Json:
 
 
 def flag_of(content: Json, key: str, default: bool, where: str) -> bool:
-    """A key that is 0 or 1; UserError where it is something else."""
-    value = content.get(key, default)
+    """A key that is 0 or 1, the default where it is null; UserError where it is something else.
+
+    >>> flag_of({"a": None, "b": "1"}, "a", True, "x.json"), flag_of({"b": "1"}, "b", False, "x.json")
+    (True, True)
+    """
+    value = default if content.get(key) is None else content[key]
     if str(value).lower() not in ("0", "1", "true", "false"):
         raise UserError(f"'{where}': '{key}' is {str(value)[:40]!r}", remedy="give 0 or 1")
     return str(value).lower() in ("1", "true")
