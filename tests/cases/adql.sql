@@ -46,8 +46,11 @@ SELECT (41252.96124941928e0 * POWER(SIN(RADIANS(3) / 2), 2)), (41252.96124941928
 -- divisions are DOUBLEs, as they were cut to four digits more than the dividend has: a radius of 1.0/3600 was 0.00028
 SELECT size / 3, ra / size, SUM(size) / COUNT(*) FROM dp1.Object WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE(10, 5, 2 * (1.0 / 3200)))
 SELECT `size` / 3e0, `ra` * 1e0 / `size`, SUM(`size`) * 1e0 / COUNT(*) FROM `dp1`.`Object` WHERE 1 = scisql_s2PtInCircle(`ra`, `dec`, 10, 5, 0.000625e0)
-SELECT COORD1(CENTROID(CIRCLE(1, 2, 3))), COORD2(CENTROID(POLYGON(0, 0, 90, 0, 0, 90))), COORD1(CENTROID(POINT(ra, dec))) FROM dp1.Object
-SELECT (1), (35.264389682754654e0), (`ra`) FROM `dp1`.`Object` LIMIT 101
+-- so are those within others, and by negative numbers
+SELECT (ra / size + 1) / dec, 1 / 3 * ra / size, ABS(ra / size) / -3, size * (-1 / 4) FROM dp1.Object
+SELECT (`ra` * 1e0 / `size` + 1) * 1e0 / `dec`, 0.3333333333333333e0 * `ra` * 1e0 / `size`, ABS(`ra` * 1e0 / `size`) / -3e0, `size` * -0.25e0 FROM `dp1`.`Object` LIMIT 101
+SELECT COORD1(CENTROID(CIRCLE(1, 2, 3))), COORD2(CENTROID(POLYGON(0, 0, 90, 0, 0, -90))), COORD1(CENTROID(POINT(ra, dec))) FROM dp1.Object
+SELECT (1), (-35.264389682754654e0), (`ra`) FROM `dp1`.`Object` LIMIT 101
 SELECT ra FROM dp1.Object WHERE 1 = CONTAINS(CENTROID(CIRCLE(ra, dec, 1)), CIRCLE(10, 20, 1)) AND DISTANCE(POINT(ra, dec), CENTROID(BOX(10, 0, 2, 2))) < 1
 SELECT `ra` FROM `dp1`.`Object` WHERE 1 = scisql_s2PtInCircle(`ra`, `dec`, 10, 20, 1) AND scisql_angSep(`ra`, `dec`, 10, 0) < 1 LIMIT 101
 SELECT CENTROID(CIRCLE(ra, dec, 1)) FROM dp1.Object

@@ -16,7 +16,7 @@ from skyshard.czar.adql.region_measures import SPHERE_DEG2, Vectors, area_deg2, 
 from skyshard.czar.bind.constants import constant, exact_constant
 from skyshard.czar.bind.stored_regions import CIRCLE_TESTS, PREFIX
 from skyshard.czar.sql.dialect import render
-from skyshard.czar.sql.region_sql import fill, number
+from skyshard.czar.sql.region_sql import double, fill
 from skyshard.czar.sql.statement import place
 
 POINT_IN_REGION = "scisql_s2PtInCPoly"
@@ -133,7 +133,7 @@ def translate_area(call: exp.Anonymous) -> exp.Expr:
     if kind == "CIRCLE":
         return exp.Paren(this=fill(f"{SPHERE_DEG2!r}e0 * POWER(SIN(RADIANS(_r) / 2), 2)", r=_circle(one)[1]))
     if kind in REGIONS:
-        return exp.Literal.number(number(area_deg2(_corners(one, kind))))
+        return double(area_deg2(_corners(one, kind)))
     if kind == "POINT":
         return exp.Literal.number(0)
     raise Refusal(GEOMETRY, f"AREA() takes a region{place(call)}", remedy="AREA(CIRCLE(ra, dec, radius))")
@@ -154,7 +154,7 @@ def _centroid(call: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
     if kind not in REGIONS:
         raise Refusal(GEOMETRY, f"{CENTROID}() takes one shape{place(call)}", remedy="CENTROID(POLYGON(...))")
     longitude, latitude = centroid(_corners(one, kind))
-    return exp.Literal.number(number(longitude)), exp.Literal.number(number(latitude))
+    return double(longitude), double(latitude)
 
 
 def _corners(call: exp.Expr, kind: str) -> Vectors:
@@ -210,7 +210,7 @@ def _box(call: exp.Expr) -> list[exp.Expr]:
     reach = np.tan(width * RAD_PER_DEG / 2) * east, np.tan(height * RAD_PER_DEG / 2) * north
     corners = [centre + x * reach[0] + y * reach[1] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
     placed = [(np.arctan2(y, x) % (2 * np.pi), np.arctan2(z, np.hypot(x, y))) for x, y, z in corners]
-    return [exp.Literal.number(number(np.degrees(angle))) for pair in placed for angle in pair]
+    return [double(np.degrees(angle)) for pair in placed for angle in pair]
 
 
 def _put_separation(call: exp.Anonymous, positions: tuple[exp.Expr, ...], radius: exp.Expr) -> None:

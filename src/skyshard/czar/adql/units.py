@@ -15,7 +15,7 @@ from skyshard.czar.adql.grammar import NOT_ADQL
 from skyshard.czar.adql.output_columns import owner_of
 from skyshard.czar.adql.table_names import Scopes, outwards
 from skyshard.czar.sql.dialect import render
-from skyshard.czar.sql.region_sql import number
+from skyshard.czar.sql.region_sql import double
 from skyshard.czar.sql.statement import place
 
 IN_UNIT = "IN_UNIT"
@@ -30,7 +30,7 @@ def translate_units(tree: exp.Query, scopes: Scopes) -> None:
     """
     for call in [node for node in tree.find_all(exp.Anonymous) if node.name.upper() == IN_UNIT]:
         column, wanted = _arguments(call)
-        factor = exp.Literal.number(number(_factor(_unit_of(column, scopes), wanted, call)))
+        factor = double(_factor(_unit_of(column, scopes), wanted, call))
         call.replace(exp.Paren(this=exp.Mul(this=column.copy(), expression=factor)))
 
 

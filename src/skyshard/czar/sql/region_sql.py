@@ -29,6 +29,17 @@ def number(value: float) -> str:
     return text if "e" in text else f"{text.removesuffix('.0')}e0"
 
 
+def double(value: float) -> exp.Expr:
+    """The same as a tree; of a negative number sqlglot makes a DECIMAL.
+
+    >>> double(0.5).sql(), double(-0.5).sql()
+    ('0.5e0', '-0.5e0')
+    """
+    text = number(value)
+    plain = exp.Literal.number(text.removeprefix("-"))
+    return exp.Neg(this=plain) if text.startswith("-") else plain
+
+
 _PART = re.compile(r"\b_([a-z]+)\b")
 
 
