@@ -137,6 +137,7 @@ class Dispatch:
                 if is_all and merge_few((table, create), few):
                     return len(few)
                 rows = chain(units, stream)
+                del units  # or they are in memory until the last rows have come
                 begin()
             elif pull.limit is not None:
                 begin()
