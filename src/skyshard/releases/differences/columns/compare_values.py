@@ -9,6 +9,7 @@ two types as instants, bits by the number that they are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +22,14 @@ from skyshard.basics.array_types import Flags, Floats, RowIndexes
 from skyshard.db.charsets import codec_of
 from skyshard.releases.differences.columns.compared_columns import ComparedColumn, Kind
 from skyshard.rowimage.arrays import as_doubles
-from skyshard.rowimage.sqltype import SqlType
+from skyshard.rowimage.sqltype import SqlType, TypeClass
 
 _EXACT_IN_DOUBLE = 2**53
 _MOST_DIGITS, _DIGITS_OF_64_BITS = 76, 20
 _INSTANTS = ("date", "datetime", "timestamp")
+_EXACT = (TypeClass.INTEGER, TypeClass.DECIMAL)
+_IDLE = r"\.0*$|(\.\d*[1-9])0+$"
+"""Digits behind the point that say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ def comparable_texts(array: pa.Array, kind: SqlType, column: ComparedColumn) -> 
         kind: the type of the side that they are of.
     """
     if column.old.type.text != column.new.type.text:
-        array = _of_any_type(array, kind, {column.old.type.base, column.new.type.base})
+        array = _of_any_type(array, kind, (column.old.type, column.new.type))
     if not (pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)):
         array = array.cast(pa.string()).cast(pa.binary())
     if column.old.type.charset != column.new.type.charset and kind.charset:
@@ -160,13 +164,17 @@ def comparable_texts(array: pa.Array, kind: SqlType, column: ComparedColumn) -> 
     return array.cast(pa.large_binary())
 
 
-def _of_any_type(array: pa.Array, kind: SqlType, bases: set[str]) -> pa.Array:
-    """Times and bits as they can be compared with those of another type: all digits that say something, no others."""
+def _of_any_type(array: pa.Array, kind: SqlType, kinds: Sequence[SqlType]) -> pa.Array:
+    """Times, exact numbers and bits as they can be compared with those of another type: all digits that say something,
+    no others."""
+    bases = {one.base for one in kinds}
+    if all(one.type_class in _EXACT for one in kinds):
+        return pc.replace_substring_regex(array.cast(pa.string()), _IDLE, r"\1")
     if bases.issubset(_INSTANTS) or bases == {"time"}:
         if kind.base == "date":
             midnight = pa.scalar(b" 00:00:00", array.type)
             array = pc.binary_join_element_wise(array, midnight, pa.scalar(b"", array.type))
-        return pc.replace_substring_regex(array, r"\.0*$|(\.\d*[1-9])0+$", r"\1")
+        return pc.replace_substring_regex(array, _IDLE, r"\1")
     if "bit" in bases and kind.base == "bit":
         distinct = array.dictionary_encode()
         numbers = [None if raw is None else int.from_bytes(raw) for raw in distinct.dictionary.to_pylist()]

@@ -115,6 +115,20 @@ def test_times_and_bits_whose_type_changed_are_compared_by_value(
         assert found.equal.tolist() == equal
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "types"),
+    [
+        (["1.5", "10.0", "-0.5", "3.0"], ["1.50", "10.00", "-0.50", "3.01"], ("decimal(9,1)", "decimal(9,2)")),
+        ([100, 7, 0, 3], ["100.00", "7.00", "0.00", "3.01"], ("bigint", "decimal(9,2)")),
+    ],
+)
+def test_exact_keys_of_two_types_are_equal_by_value(old: list[Any], new: list[str], types: tuple[str, str]) -> None:
+    """Digits behind the point that say nothing told them apart: every row had gone, and another had come."""
+    before = [Decimal(one) if isinstance(one, str) else one for one in old]
+    equal = compared(before, [Decimal(one) for one in new], types, Kind.TEXT).equal
+    assert equal.tolist() == [True, True, True, False]
+
+
 def test_a_difference_beyond_doubles_is_infinite() -> None:
     """Two doubles at both ends of their range."""
     assert compared([-1.7e308], [1.7e308], ("double", "double")).differences.tolist() == [np.inf]
