@@ -101,8 +101,7 @@ def list_of_the_director(folder: Path) -> Path:
 
 HARMS = (
     ("node1", cut_index), ("node2", index_of_another), ("node2", missing_part), ("node1", doubled_part),
-    (CZAR_NAME, of_the_director), (CZAR_NAME, list_of_the_director),
-    pytest.param("node2", no_index, marks=pytest.mark.deep),
+    (CZAR_NAME, of_the_director), (CZAR_NAME, list_of_the_director), ("node2", no_index),
 )  # fmt: skip
 
 
