@@ -55,8 +55,8 @@ BACKENDS = {
 }
 
 
-DEEP = ("postgresql-deleting", "cluster-Aria")
-"""Others have the same server, and the same way to store or the same layout."""
+DEEP = ("postgresql-deleting", "cluster-InnoDB")
+"""Others have the same server, and the same way to store or the same layout; that of Aria is nobody else's."""
 
 
 @pytest.fixture(
