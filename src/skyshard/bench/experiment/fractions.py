@@ -20,8 +20,10 @@ from skyshard.bench.experiment.coding import Matrix, coded_columns, pair_columns
 from skyshard.bench.experiment.experiment_file import ReadExperiment
 from skyshard.bench.experiment.factors import Value
 
+MOST_REGULAR = 1 << 16
+"""Combinations of two levels of which a fraction is taken: sixteen factors, which 32 runs tell apart."""
 MOST_COMBINATIONS = 1024
-"""Of which a fraction is taken: ten factors of two levels."""
+"""Of others, which are weighed one by one."""
 MOST_TRIED = 20_000
 """Choices of generators that are looked at."""
 MOST_SWEEPS = 50
@@ -45,8 +47,9 @@ def fraction_of(read: ReadExperiment, factors: Mapping[str, Sequence[Value]]) ->
     """
     counts = [len(levels) for levels in factors.values()]
     asked = read.file.resolution
-    if prod(counts) > MOST_COMBINATIONS:
-        what = f"a fraction is taken of {MOST_COMBINATIONS:,} combinations at most, and these have more"
+    most = MOST_REGULAR if set(counts) == {2} else MOST_COMBINATIONS
+    if prod(counts) > most:
+        what = f"a fraction is taken of {most:,} combinations at most, and these have more"
         raise read.fault(["factors"], what, "drop levels or factors, or name the cells")
     if len(counts) < 3:
         what = f"{len(counts)} factor{'s have' if len(counts) > 1 else ' has'} no fraction that tells them apart"
@@ -78,7 +81,8 @@ def regular_fraction(count: int, resolution: int) -> tuple[list[int], int] | Non
     ([8, 16, 16], None)
     """
     for base in range(max(1, (count - 1).bit_length()), count):
-        words = [word for size in range(2, base + 1) for word in itertools.combinations(range(base), size)]
+        sizes = range(resolution - 1, base + 1)
+        words = [word for size in sizes for word in itertools.combinations(range(base), size)]
         choices = itertools.islice(itertools.combinations(reversed(words), count - base), MOST_TRIED)
         best = max(((_resolution(base, chosen), chosen) for chosen in choices), default=(0, ()), key=lambda one: one[0])
         if best[0] >= resolution:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ from typing import Any, Literal
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.experiment.block_order import PlannedTrial
+from skyshard.bench.experiment.cells import Design
 from skyshard.bench.experiment.experiment_file import ReadExperiment, first_change
 from skyshard.bench.experiment.trial_numbers import Build, TrialNumbers
 from skyshard.catalog.strict_files import Strict, read_written
@@ -40,7 +42,7 @@ class ExperimentPlan(Strict):
     content: dict[str, Any]
     """The file's, as the model dumps it."""
     inputs: dict[str, str]
-    """Digests of the workloads, recipes and layouts that the file names."""
+    """Digests of the workloads, recipes and layouts that the file names, and of ``choice_of_cells``."""
     is_cold: bool
 
 
@@ -171,3 +173,15 @@ def plan_of(read: ReadExperiment, inputs: Mapping[str, str], *, is_cold: bool) -
     """The plan of an experiment that was read."""
     content = read.file.model_dump(mode="json", exclude={"description"})
     return ExperimentPlan(version=1, file_digest=read.digest, content=content, inputs=dict(inputs), is_cold=is_cold)
+
+
+def choice_of_cells(design: Design) -> dict[str, str]:
+    """A digest of the cells of a fraction where another release or machine may choose others: trials know numbers only.
+
+    Up to ten factors of two levels have had the same fraction since there are fractions.
+    """
+    counts = [len(levels) for levels in design.factors.values()]
+    if design.kind != "fractional" or (set(counts) == {2} and len(counts) <= 10):
+        return {}
+    text = "\n".join(cell.label for cell in design.cells)
+    return {"choice of cells": hashlib.sha256(text.encode()).hexdigest()[:16]}

@@ -46,7 +46,7 @@ from skyshard.scenarios.experiment.build_setup import (
     write_sky,
 )
 from skyshard.scenarios.experiment.checks import CheckedExperiment, check_experiment
-from skyshard.scenarios.experiment.folder import ExperimentFolder, plan_of
+from skyshard.scenarios.experiment.folder import ExperimentFolder, choice_of_cells, plan_of
 from skyshard.scenarios.experiment.served_door import served_door
 from skyshard.scenarios.experiment.setups import last_needed
 from skyshard.scenarios.experiment.visit_experiment import is_of_visits, run_visits_experiment
@@ -91,7 +91,7 @@ def run_experiment(
         return _of_visits(read, out, [name for name, is_given in unused.items() if is_given], watcher)
     checked = check_experiment(file, out, disk_budget_bytes)
     folder = ExperimentFolder(out)
-    plan = plan_of(checked.read, checked.inputs, is_cold=is_cold)
+    plan = plan_of(checked.read, {**checked.inputs, **choice_of_cells(checked.design)}, is_cold=is_cold)
     folder.check(checked.read, plan)
     folder.begin(plan)
     with folder.locked():

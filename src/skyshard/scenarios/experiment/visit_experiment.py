@@ -33,7 +33,7 @@ from skyshard.catalog.layout import Layout, read_layout
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.cluster.server import end_orphans
 from skyshard.host.shipped_data import data_file
-from skyshard.scenarios.experiment.folder import ExperimentFolder, plan_of
+from skyshard.scenarios.experiment.folder import ExperimentFolder, choice_of_cells, plan_of
 from skyshard.scenarios.visit_run import VisitRun, recipe_of
 from skyshard.testbed import Testbed
 
@@ -137,7 +137,7 @@ def run_visits_experiment(read: ReadExperiment, out: Path, watcher: Watcher = un
     """
     checked = check_visits(read)
     folder = ExperimentFolder(out)
-    plan = plan_of(read, checked.inputs, is_cold=False)
+    plan = plan_of(read, {**checked.inputs, **choice_of_cells(checked.design)}, is_cold=False)
     folder.check(read, plan)
     folder.begin(plan)
     with folder.locked():

@@ -28,7 +28,7 @@ def design(folder: Path, factors: str, more: str = "") -> Design:
 
 
 @pytest.mark.parametrize(
-    ("count", "resolution", "runs"), [(3, 3, 4), (4, 4, 8), (5, 5, 16), (7, 3, 8), (7, 4, 16), (10, 4, 32)]
+    ("count", "resolution", "runs"), [(3, 3, 4), (4, 4, 8), (5, 5, 16), (7, 3, 8), (7, 4, 16), (10, 4, 32), (12, 4, 32)]
 )
 def test_a_fraction_of_two_levels_is_orthogonal(count: int, resolution: int, runs: int) -> None:
     """Known sizes (Box, Hunter and Hunter, table 12.15); every two columns have all combinations equally often."""
@@ -73,7 +73,8 @@ def test_a_clear_fraction_says_so(tmp_path: Path) -> None:
         ("nodes: [1, 2], fraction: [1.0, 0.5]", "", "2 factors have no fraction"),
         (THREE, "resolution: 5\n", "no fraction of resolution 5"),
         (f"{THREE}, scan_threads: [1, 2, 3]", "resolution: 4\n", "factors with two levels each"),
-        (SIXTY, "", "is taken of 1,024 combinations at most, and these have more"),
+        (SIXTY, "", "is taken of 65,536 combinations at most, and these have more"),
+        (f"{SIXTY}, nodes: [1, 2, 3]", "", "is taken of 1,024 combinations at most, and these have more"),
     ],
 )
 def test_a_fraction_that_there_is_not_is_refused(tmp_path: Path, factors: str, more: str, words: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from tests.support.made_experiments import written
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.experiment.block_order import PlannedTrial
+from skyshard.bench.experiment.cells import make_design
 from skyshard.bench.experiment.experiment_file import ReadExperiment, read_experiment
 from skyshard.bench.experiment.trial_numbers import TrialNumbers
-from skyshard.scenarios.experiment.folder import ExperimentFolder, ExperimentPlan, plan_of
+from skyshard.scenarios.experiment.folder import ExperimentFolder, ExperimentPlan, choice_of_cells, plan_of
 
 FILE = "factors:\n  nodes: [1, 2]\ntrials: 2\n"
 
@@ -51,6 +53,20 @@ def test_a_change_half_way_is_refused(
         made.check(read, plan_of(read, inputs, is_cold=is_cold))
     assert words in str(caught.value)
     assert "choose another --out" in caught.value.remedy
+
+
+def test_another_choice_of_cells_is_refused(tmp_path: Path) -> None:
+    """Of a fraction that is searched for: trials of another release's cells are not taken for those of ours."""
+    three = "nodes: [1, 2], fraction: [1.0, 0.5], scan_threads: [1, 2, 3]"
+    read = read_experiment(written(tmp_path, f"factors: {{{three}}}\ndesign: fractional\ntrials: 3\n"))
+    design = make_design(read)
+    made, plan = ExperimentFolder(tmp_path / "out"), plan_of(read, choice_of_cells(design), is_cold=False)
+    made.begin(plan)
+    made.check(read, plan)
+    others = replace(design, cells=design.cells[::-1])
+    with pytest.raises(UserError, match="'choice of cells' has changed since"):
+        made.check(read, plan_of(read, choice_of_cells(others), is_cold=False))
+    assert choice_of_cells(replace(design, kind="full")) == {}
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
