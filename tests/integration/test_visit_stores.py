@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,8 +46,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 START = 60_000.0
 BACKENDS = {
     "mariadb-innodb": StoreSettings(),
-    "mariadb-myrocks": StoreSettings(engine="MyRocks", upsert=Upsert.DELETE_INSERT),
-    "mariadb-pixels": StoreSettings(upsert=Upsert.REPLACE, pixels=Pixels.HTM_20),
+    "mariadb-myrocks": StoreSettings(engine="MyRocks"),
+    "mariadb-pixels": StoreSettings(upsert=random.choice((Upsert.REPLACE, Upsert.DELETE_INSERT)), pixels=Pixels.HTM_20),
     "postgresql": StoreSettings(),
     "postgresql-q3c": StoreSettings(pixels=Pixels.Q3C),
     "postgresql-deleting": StoreSettings(upsert=Upsert.DELETE_INSERT),
@@ -67,6 +68,7 @@ def backend(
 ) -> Iterator[VisitStore]:
     """One store a backend: tests use visits of their own."""
     name, chosen = request.param, BACKENDS[request.param]
+    print(chosen)
     is_cluster = name.startswith("cluster")
     if is_cluster:
         layout = read_layout(data_file("ingest", "layouts", "apdb-85-12.yaml"))
