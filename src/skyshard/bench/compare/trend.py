@@ -34,6 +34,8 @@ STEP_ALPHA = 0.05
 LEAST_PART = 2
 """Fewest values on each side of a step."""
 MARGIN = 1.05
+FAILURES = ("errors", "error_share", "wrong")
+"""Statistics of what was not answered well: they are of all queries."""
 
 
 class Point(Strict):
@@ -108,7 +110,7 @@ def trend_of(trials: Sequence[tuple[str, Trial]], name: str = "p50") -> Trend:
     if len(trials) < 2:
         raise UserError("a trend needs at least two trials", remedy="name more trial folders")
     ordered = sorted(trials, key=lambda one: one[1].manifest.started)
-    followed, notes = followed_queries(ordered)
+    followed, notes = (ordered, []) if name in FAILURES else followed_queries(ordered)
     measured = {key: points for key in _classes(followed) if len(points := _points(key, followed, name)) > 1}
     manifests = {name: trial.manifest for name, trial in ordered}
     series = all_series(measured, manifests)

@@ -108,6 +108,9 @@ def test_queries_that_not_all_trials_answered_are_not_followed(tmp_path: Path) -
     first = [row["latency_s"] for row in trials[0][1].samples.to_pylist() if row["template"] == "LV/object_by_id"]
     assert found.series[0].points[0].value == pytest.approx(np.median(first))
     assert found.notes[0] in write_trend(found, tmp_path).read_text()
+    failed = trend_of(narrow, "errors")
+    assert [point.trial for point in failed.series[0].points] == ["t5", "t6", "t7", "t8", "t9"]
+    assert failed.notes == []
 
 
 def without_answers(trial: Trial, template: str) -> Trial:
