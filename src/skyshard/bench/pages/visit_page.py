@@ -167,7 +167,7 @@ def _driver_caution(summary: VisitSummary) -> str:
         return ""
     return (
         f"The driver's own work was more than {MOST_DRIVER_SHARE:.0%} of the tiles' time ({', '.join(named)}): "
-        "whole visits are partly its own; reads and stores by table had it beside them."
+        "whole visits are partly its own; reads and stores by table are not."
     ).replace("%", "\N{NO-BREAK SPACE}%")
 
 

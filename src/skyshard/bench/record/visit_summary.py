@@ -135,7 +135,7 @@ class PhaseNumbers(Strict):
     """Tiles whose answers were compared."""
     wrong: int
     driver_share: float
-    """Of the tiles' time: in which no operation ran, and in which the driver drew and compared beside them."""
+    """Of the tiles' time: in which no operation ran, and in which the driver drew rows and compared answers."""
     server_share: float
     """Of the time of servers and client together."""
     span_s: float
