@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+
+import pyarrow as pa
 from tests.support.freed import freed_in_pieces, resident_bytes
 
 from skyshard.host.freed_memory import give_back_memory
@@ -23,5 +26,16 @@ def test_garbage_that_holds_itself_is_given_back() -> None:
     held.append(held)
     before = resident_bytes()
     del held
+    give_back_memory()
+    assert resident_bytes() < before - SIZE // 2
+
+
+def test_freed_memory_of_arrow_is_given_back() -> None:
+    """It keeps what it was given, of whatever size."""
+    buffers = [pa.allocate_buffer(300_000) for _ in range(SIZE // 300_000)]
+    for buffer in buffers:
+        ctypes.memset(buffer.address, 1, buffer.size)
+    before = resident_bytes()
+    del buffer, buffers
     give_back_memory()
     assert resident_bytes() < before - SIZE // 2
