@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from skyshard.basics.errors import UserError
-from skyshard.catalog.layout import Layout, Role, Striping, TableLayout, read_layout
+from skyshard.catalog.layout import Role, Striping, TableLayout
 from skyshard.catalog.strict_files import load_yaml, validate_model
 from skyshard.db.charsets import codec_of
 from skyshard.host.shipped_data import data_folder
@@ -249,10 +249,3 @@ def shipped_or_file(kind: Literal["mappings", "layouts"], name: str, folder: Pat
         known = ", ".join(sorted(file.stem for file in shipped.glob("*.yaml")))
         raise UserError(f"no {kind.removesuffix('s')} '{name}' is shipped", remedy=f"there are {known}; or give a path")
     return path
-
-
-def layout_of(mapping: Mapping, path: Path) -> Layout:
-    """The mapping's layout without tables, read from its layout file if it names one."""
-    if mapping.striping is not None:
-        return Layout(striping=mapping.striping)
-    return read_layout(shipped_or_file("layouts", mapping.layout, path.parent))

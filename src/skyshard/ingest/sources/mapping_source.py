@@ -27,10 +27,10 @@ from skyshard.ingest.sources.mapping import (
     MappedColumn,
     MappedTable,
     Provenance,
-    layout_of,
     read_mapping,
 )
 from skyshard.ingest.sources.mapping import Mapping as MappingFile
+from skyshard.ingest.sources.named_layout import layout_of
 from skyshard.ingest.sources.numbered_rows import with_origin
 from skyshard.ingest.sources.parquet_files import ParquetReader, is_parquet, own_names, parquet_slices, twin_names
 from skyshard.ingest.sources.wanted_rows import asked_columns, require_asked, require_condition
@@ -79,15 +79,15 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
         if name in inferred:
             mapped, notes = inferred[name].mapped, (*notes, *inferred[name].notes)
             schema = {name.lower(): inferred[name].table}
+        if name in base.tables:  # the layout file decides: its keys are looked for, and NOT NULL, as the mapping's
+            mapped = mapped.model_copy(update=dict(base.tables[name]))
         made = _source_table(path, folder, name, mapped, schema, files.files, _origin(mapping, folder))
         omitted = mapping.tables[name].omit
         made = _without_offers(made, omitted)
         lost = _lost_columns(folder, mapped, files.files, made, omitted)
         notes = (*notes, *lost_note(lost, "; declare them" if is_parquet(mapped.format, files.files[0]) else ""))
         tables[name] = replace(made, notes=notes, is_inferred=name in inferred, lost=lost)
-    layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
-    tables = {name: replace(table, layout=layouts[name]) for name, table in tables.items()}
-    layout = base.model_copy(update={"tables": layouts})
+    layout = base.model_copy(update={"tables": {name: table.layout for name, table in tables.items()}})
     unopened = frozenset(mapping.tables).difference(wanted)
     return Source(str(path), "mapping", mapping.database, layout, tables, unopened=unopened)
 

@@ -1027,3 +1027,44 @@ def test_a_wrong_value_of_a_text_that_several_rules_take_has_no_type(tmp_path: P
     }  # fmt: skip
     with pytest.raises(UserError, match=re.escape(f"row 2, column 'f': '{wrong}' does not fit float")):
         read(open_source(write_mapping(tmp_path, Object=table)))
+
+
+def write_with_layout(folder: Path, table: dict[str, Any], **laid_out: dict[str, Any]) -> Path:
+    """A mapping that names the layout file ``wide.yaml`` beside it, which says so of tables."""
+    write_parquet(folder)
+    layout = {"version": 1, "striping": {"stripes": 18, "substripes": 4, "overlap_deg": 0.5}, "tables": laid_out}
+    (folder / "wide.yaml").write_text(yaml.safe_dump(layout, sort_keys=False))
+    path = write_mapping(folder, Object=table)
+    content = yaml.safe_load(path.read_text())
+    del content["striping"]
+    path.write_text(yaml.safe_dump({**content, "layout": "./wide.yaml"}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "mapped", "words"),
+    [
+        ("Objects", {}, {}, r"wide.yaml', line 7, key 'tables.Objects': mapping '.*' has no such table.*'Object'"),
+        ("Object", {"key": "ident"}, {}, "no column 'ident'"),
+        ("Object", {"indexes": [["fluks"]]}, {}, "no column 'fluks'"),
+        ("Object", {}, {"duplicates": "keep-first"}, "line 7, key 'tables.Object': it leaves out 'duplicates'"),
+    ],
+)
+def test_a_layout_file_that_does_not_fit_its_mapping_is_refused(
+    tmp_path: Path, name: str, said: dict[str, Any], mapped: dict[str, Any], words: str
+) -> None:
+    """A table or column that the mapping has not; a policy of the mapping that the file would take away unsaid."""
+    role = {"role": "director", "key": "id", "position": ["ra", "dec"]}
+    path = write_with_layout(tmp_path, {**OBJECT, **mapped}, **{name: {**role, **said}})
+    with pytest.raises(UserError, match=words):
+        open_source(path)
+
+
+def test_a_layout_file_decides_what_its_tables_are(tmp_path: Path) -> None:
+    """Its key is the director's, and NOT NULL, whatever key the mapping names."""
+    role = {"role": "director", "key": "flux", "position": ["ra", "dec"], "duplicates": "keep-first"}
+    source = open_source(write_with_layout(tmp_path, {**OBJECT, "duplicates": "keep-all"}, Object=role))
+    made = source.tables["Object"]
+    assert (made.layout.key, made.layout.duplicates) == ("flux", "keep-first")
+    assert not made.table.column("flux").is_nullable
+    assert made.layout == source.layout.tables["Object"]
