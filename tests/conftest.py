@@ -20,9 +20,11 @@ import pytest
 from _pytest.doctest import DoctestModule
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
 from tests.support import brief_reports
 from tests.support.depth import DEPTH, drawn
 from tests.support.hosts import Lab
+from tests.support.letters import LETTERS
 from tests.support.namespaces import NoHostsHere
 
 from skyshard.cluster.private_cluster import PrivateCluster
@@ -77,6 +79,10 @@ Of the first ones those on hosts have others between them: two sites of hosts si
 settings.register_profile("skyshard", deadline=None, max_examples=drawn(25))
 settings.load_profile("skyshard")
 """An example may take any time: how long it takes says more about the machine than about the code."""
+if DEPTH <= 1:
+    providers._get_local_constants = lambda: providers._local_constants
+"""Hypothesis would parse every module for constants, to draw one of them now and then: eight seconds of each process in
+a fresh clone, and any one of the 6,000 comes in hardly a run. Runs in depth have them."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -114,13 +120,10 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _ready_to_draw() -> None:
-    """Hypothesis reads the program for constants, and makes tables of letters, when it draws for the first time.
-
-    In a fresh clone that takes seconds, which no single test is to answer for.
-    """
+    """Hypothesis makes tables of letters when it draws for the first time, which no single test is to answer for."""
 
     @settings(max_examples=1, database=None)
-    @given(st.tuples(st.text(), st.integers(), st.floats()))
+    @given(st.tuples(st.text(LETTERS), st.integers(), st.floats()))
     def first(_: object) -> None:
         pass
 

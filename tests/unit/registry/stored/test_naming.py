@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.letters import LETTERS
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.sources.database_name import require_database_name
 from skyshard.registry.stored.naming import LONGEST, stored_name
 
-NAME = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,5}(_[a-z0-9]{1,4}){0,3}", fullmatch=True)
+NAME = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,5}(_[a-z0-9]{1,4}){0,3}", fullmatch=True, alphabet=LETTERS)
 
 
 @given(st.lists(st.one_of(NAME, st.sampled_from(["a", "b" * 56, "b" * 55 + "c"])), max_size=12))

@@ -16,12 +16,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.letters import LETTERS
 
 from skyshard.serve.batch_pieces import ROWS
 from skyshard.serve.qserv import json_rows
 from skyshard.serve.qserv.json_rows import BinaryEncoding, answered, described, row_texts
 
-TEXTS = st.lists(st.none() | st.text(), min_size=1, max_size=8)
+TEXTS = st.lists(st.none() | st.text(LETTERS), min_size=1, max_size=8)
 BYTES = st.lists(st.none() | st.binary(max_size=9), min_size=1, max_size=8)
 
 
