@@ -34,6 +34,8 @@ from skyshard.serve.votable.document import MIME, error_document
 
 LONGEST_WAIT_S = 60.0
 LONGEST_RUN_S = 366 * 86_400.0
+NOT_OURS = ("HELD", "SUSPENDED", "UNKNOWN")
+"""Phases of UWS that no job here is in."""
 _CONTROL = ("PHASE", "ACTION", "DESTRUCTION", "EXECUTIONDURATION", "WAIT")
 """Parameters that are no job's own."""
 
@@ -108,7 +110,8 @@ class AsyncRoutes:
             require_upload(who.name, who.quota, sum(map(len, brought.uploads.values())))
             job = self._jobs.save(self._changed(made, given), brought.uploads)
             if _is(given, "PHASE", "RUN"):
-                await self._jobs.run(job)
+                async with self._jobs.alone(job.job_id) as now:
+                    await self._jobs.run(now or job)
         except SkyshardError as error:
             return error_response(error)
         return self._see(request, job)
@@ -138,9 +141,9 @@ class AsyncRoutes:
         given, has_begun = brought.values, bool(job.number or job.ended or job.is_here)
         if has_begun and (_own(given) or "EXECUTIONDURATION" in given):
             return PlainTextResponse("the job has begun: its parameters do not change any more\n", 403)
-        changed = self._changed(job.with_parameters(_own(given)), given)
-        if changed != job or brought.files:
-            job = self._jobs.save(changed, brought.uploads)
+        job = self._jobs.change(
+            job, lambda now: self._changed(now.with_parameters(_own(given)), given), brought.uploads
+        )
         if _is(given, "PHASE", "RUN"):
             await self._jobs.run(job)
         elif _is(given, "PHASE", "ABORT"):
@@ -248,7 +251,7 @@ def _wanted(jobs: list[tuple[Job, Phase]], request: Request) -> list[tuple[Job, 
     """The jobs that the filters of UWS 1.1 let through: PHASE, AFTER and LAST."""
     asked = {name.upper(): value for name, value in request.query_params.items()}
     phases = {value.upper() for name, value in request.query_params.multi_items() if name.upper() == "PHASE"}
-    if unknown := phases.difference(Phase):
+    if unknown := phases.difference(Phase, NOT_OURS):
         raise UserError(f"there is no phase {min(unknown)}", remedy=f"phases are {', '.join(Phase)}")
     found = [one for one in jobs if (one[1] in phases if phases else one[1] is not Phase.ARCHIVED)]
     if "AFTER" in asked:

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from skyshard.host.atomic_files import write_atomically
-from skyshard.serve.folder_locks import FileLock
+from skyshard.serve.folder_locks import FileLock, FolderLock
 
 VERSION = 1
 _ID = re.compile(r"[0-9a-f]{24}")
+_CHANGING = ".changing"
 
 
 class Phase(StrEnum):
@@ -89,6 +90,8 @@ class JobFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.lock = FolderLock(folder)
+        """Held by whoever reads, changes and writes, in whatever process; not across anything that takes long."""
 
     def save(self, job: Job) -> Job:
         """Write a job's file, whole or not at all."""
@@ -118,6 +121,15 @@ class JobFolder:
         """Held by the process that runs a job which no submitted query answers, as long as it does; on any host."""
         return FileLock(self._folder / f"{job_id}.running")
 
+    def is_running(self, job_id: str) -> bool:
+        """Whether the process that runs such a job is there."""
+        with self.lock:
+            return self.running(job_id).is_taken
+
+    def changing(self, job_id: str) -> FileLock:
+        """Held by the process that begins, changes, aborts or forgets a job; on any host."""
+        return FileLock(self._folder / f"{job_id}{_CHANGING}")
+
     def keep_uploads(self, job_id: str, documents: Mapping[str, bytes]) -> None:
         """Keep the tables that came with a job until it is run."""
         for name, content in documents.items():
@@ -130,10 +142,10 @@ class JobFolder:
 
     def forget(self, job_id: str) -> None:
         """Remove the files of a job, drafts that a killed process left among them; last the one that says there is a
-        job, so that what is killed on the way is gone on with."""
+        job, so that what is killed on the way is gone on with. Its lock is whose holds it."""
         mine = self._path(job_id)
         for path in (*self._folder.glob(f"{job_id}.*"), *self._folder.glob(f".{job_id}.*")):
-            if path != mine:
+            if path != mine and path.suffix != _CHANGING:
                 path.unlink(missing_ok=True)
         mine.unlink(missing_ok=True)
 

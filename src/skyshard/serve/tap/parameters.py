@@ -84,9 +84,9 @@ class TapRequest:
         Raises:
             UserError: one is missing, unknown, or has no such value.
         """
-        if given.get(REQUEST, "doQuery").lower() != "doquery":
+        if (given.get(REQUEST) or "doQuery").lower() != "doquery":
             raise UserError(f"REQUEST '{given[REQUEST]}' is not known", remedy="leave it out, or give doQuery")
-        if given.get(LANG, "ADQL").upper() not in LANGUAGES:
+        if (given.get(LANG) or "ADQL").upper() not in LANGUAGES:
             raise UserError(f"LANG '{given[LANG]}' is not known", remedy=f"give one of {', '.join(LANGUAGES)}")
         if not given.get(QUERY, "").strip():
             raise UserError("there is no QUERY", remedy="give an ADQL query as the parameter QUERY")

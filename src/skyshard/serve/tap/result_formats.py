@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -211,7 +211,8 @@ _SAYS_NOTHING = re.compile(r";(?:charset=(?:utf-8|us-ascii)|(?<=text/tab-separat
 
 
 def format_of(asked: str) -> Format:
-    """The format that a RESPONSEFORMAT asks for, in any case and with or without blanks.
+    """The format that a RESPONSEFORMAT asks for, in any case and with or without blanks; what is asked for by its MIME
+    type is sent as that (DALI 1.1, section 3.4.3).
 
     Raises:
         UserError: there is none of that name.
@@ -226,6 +227,7 @@ def format_of(asked: str) -> Format:
         if wanted in (name.lower() for name in one.names):
             return one
     if wanted in _MORE:
-        return FORMATS[_MORE[wanted]]
+        found = FORMATS[_MORE[wanted]]
+        return found if found.mime.startswith(wanted) else replace(found, mime=wanted)
     known = ", ".join(one.aliases[0] for one in FORMATS)
     raise UserError(f"there is no format '{asked}'", remedy=f"ask for one of {known}")

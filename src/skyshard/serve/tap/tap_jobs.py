@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,44 @@ class TapJobs:
 
     @contextlib.asynccontextmanager
     async def alone(self, job_id: str) -> AsyncIterator[Job | None]:
-        """A job that nobody else of this process changes, begins, aborts or forgets meanwhile; None where it is gone:
-        of two who begin one at once the second would leave the first one's query to nobody."""
-        lock = self._changing.setdefault(job_id, asyncio.Lock())
-        async with lock:
+        """A job that nobody else, of whatever process, changes, begins, aborts or forgets meanwhile; None where it is
+        gone: of two who begin one at once the second would leave the first one's query to nobody."""
+        if self._folder.find(job_id) is None:
+            yield None
+            return
+        async with self._changing.setdefault(job_id, asyncio.Lock()), self._only_process(job_id):
             yield self._folder.find(job_id)
+
+    @contextlib.asynccontextmanager
+    async def _only_process(self, job_id: str) -> AsyncIterator[None]:
+        """Inside, no other process changes a job; one that was killed does so no more."""
+        changing = self._folder.changing(job_id)
+        while not self._taken(changing):
+            await asyncio.sleep(LOOK_S)
+        try:
+            yield
+        finally:
+            self._leave(changing)
+
+    def _taken(self, one: FileLock) -> bool:
+        with self._folder.lock:
+            return one.take()
+
+    def _leave(self, one: FileLock) -> None:
+        with self._folder.lock:
+            one.leave()
+
+    def change(self, job: Job, changed: Callable[[Job], Job], documents: Mapping[str, bytes] | None = None) -> Job:
+        """Write what a job becomes of what it is now, and tables that came with that; one that is gone is not made
+        anew. A process that ends it and one that changes it do so one after the other."""
+        with self._folder.lock:
+            now = self._folder.find(job.job_id)
+            after = changed(now or job)
+            if now is not None and after != now:
+                self._folder.save(after)
+            if now is not None:
+                self._folder.keep_uploads(job.job_id, documents or {})
+            return after
 
     def save(self, job: Job, documents: Mapping[str, bytes] | None = None) -> Job:
         """Write a job's file, and tables that came with it."""
@@ -130,7 +163,7 @@ class TapJobs:
         if job.ended:
             return Phase(job.ended)
         if job.is_here:
-            return Phase.EXECUTING if self._folder.running(job.job_id).is_taken else Phase.ERROR
+            return Phase.EXECUTING if self._folder.is_running(job.job_id) else Phase.ERROR
         if not job.number:
             return Phase.PENDING
         return OF_QUERY[states[job.number]] if job.number in states else Phase.ARCHIVED
@@ -152,11 +185,9 @@ class TapJobs:
 
     async def _look_here(self, job: Job) -> tuple[Job, Phase]:
         """A job that no submitted query answers: it ends with the process that runs it."""
-        if job.job_id in self._here or self._folder.running(job.job_id).is_taken:
+        if job.job_id in self._here or self._folder.is_running(job.job_id):
             return job, Phase.EXECUTING
-        job = self._folder.find(job.job_id) or job  # it may have ended since it was read
-        if not job.ended:
-            job = self._folder.save(replace(job, ended=Phase.ERROR, error=LOST, ended_s=time.time()))
+        job = self.change(job, _ended(ended=Phase.ERROR, error=LOST))  # it may have ended since it was read
         return job, Phase(job.ended)
 
     async def wait(self, job: Job, seconds: float, phase: str) -> tuple[Job, Phase]:
@@ -206,12 +237,12 @@ class TapJobs:
         if quota.results:
             await self._lanes.call(self._runs.require_room, job.owner, self._kept_here(job.owner))
         running = self._folder.running(job.job_id)
-        if not running.take():
+        if not self._taken(running):
             return job  # another process has begun it
         try:
             job = self._folder.save(replace(job, is_here=True, begun_s=time.time()))
         except BaseException:
-            running.leave()
+            self._leave(running)
             raise
         task = self._here[job.job_id] = self._begin(
             self._run_here(job, request, Identity(job.owner, Scope.QUERY, quota))
@@ -222,7 +253,7 @@ class TapJobs:
     def _left(self, job_id: str, running: FileLock) -> None:
         """A job that ran here runs no more."""
         self._here.pop(job_id, None)
-        running.leave()
+        self._leave(running)
 
     async def _run_here(self, job: Job, request: TapRequest, who: Identity) -> None:
         """Answer a query that brings tables, or asks the service's own, into a file."""
@@ -243,17 +274,13 @@ class TapJobs:
             ONLY_LOGGED.tell(DOOR_FAILED, door="tap", error=f"{type(error).__name__}: {error}")
             ended = {"ended": Phase.ERROR, "error": "the server failed; its log says why"}
         finally:
-            now = self._wanted(job)
-            if now is not None:
-                self._folder.save(replace(now, **ended, ended_s=time.time()))
-            else:
+            if not self._is_wanted(self.change(job, _ended(**ended)), ended["ended"]):
                 self._folder.result(job.job_id).unlink(missing_ok=True)
 
-    def _wanted(self, job: Job) -> Job | None:
-        """A job that runs here as it is now: it may have got another time of destruction meanwhile. None where somebody
-        has aborted or forgotten it, as another process may."""
+    def _is_wanted(self, job: Job, phase: str = "") -> bool:
+        """False where somebody has aborted or forgotten a job that runs here, as another process may."""
         now = self._folder.find(job.job_id)
-        return None if now is None or now.ended else now
+        return now is not None and now.ended == phase
 
     async def _write(self, job: Job, rows: OpenRows) -> None:
         named = pa.schema([pa.field(f"c{place}", one.type) for place, one in enumerate(rows.schema)])
@@ -261,7 +288,7 @@ class TapJobs:
             writer = await self._lanes.call(pq.ParquetWriter, draft, named)
             with contextlib.closing(writer):
                 async for batch in rows.batches:
-                    if self._wanted(job) is None:
+                    if not self._is_wanted(job):
                         raise UserError("the job was aborted")
                     given = pa.RecordBatch.from_arrays(batch.columns, schema=named)
                     await self._lanes.call(writer.write_batch, given)
@@ -274,7 +301,7 @@ class TapJobs:
             await asyncio.wait([self._here[job.job_id]])
             return self._folder.find(job.job_id) or job
         if phase is Phase.PENDING or (phase.is_active and job.is_here):  # another process sees it at its next rows
-            return self._folder.save(replace(job, ended=Phase.ABORTED, ended_s=time.time()))
+            return self.change(job, _ended(ended=Phase.ABORTED))
         if phase.is_active and job.number:
             await self._lanes.call(self._submissions.cancel, job.number)
         return job
@@ -307,6 +334,12 @@ class TapJobs:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+def _ended(**changes: Any) -> Callable[[Job], Job]:
+    """What a job becomes that ends now; one that has ended stays as it is."""
+    now_s = time.time()
+    return lambda job: job if job.ended else replace(job, **changes, ended_s=now_s)
 
 
 def _columns(asked: AskedQuery, catalog: TapCatalog) -> list[dict[str, str]]:

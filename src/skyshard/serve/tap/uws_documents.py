@@ -21,13 +21,13 @@ RESULT = "result"
 def shown_time(seconds: float) -> str:
     """A time as UWS writes it, in UTC; empty for none.
 
-    >>> shown_time(0.5), shown_time(86400)
-    ('1970-01-01T00:00:00.500Z', '1970-01-02T00:00:00.000Z')
+    >>> shown_time(0.5), shown_time(-60_000_000_000)
+    ('1970-01-01T00:00:00.500Z', '0068-09-03T13:20:00.000Z')
     """
     if not seconds:
         return ""
     moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def read_time(text: str) -> float:

@@ -44,6 +44,8 @@ def test_formats_go_by_many_names() -> None:
     """And an unknown one is refused with those that there are."""
     names = ("votable", "text/csv", "CSV", "application/x-votable+xml ; serialization=tabledata", "parquet")
     assert [format_of(name).aliases[0] for name in names] == ["votable/b2", "csv", "csv", "votable/td", "parquet"]
+    mimes = ("text/xml", "application/xml", "application/x-votable+xml", "text/csv")
+    assert [format_of(name).mime.partition(";")[0] for name in mimes] == list(mimes)  # what was asked for is said
     with pytest.raises(UserError, match="votable/b2, votable/td, csv, tsv, parquet"):
         format_of("fits")
 

@@ -76,6 +76,7 @@ def test_rows_are_cut_at_maxrec_and_it_is_said(client: httpx.Client, maxrec: int
     """Names of parameters in any case, by GET, as a form and as its parts; more rows than asked for are told."""
     given = {"query": ASKED, "Lang": "adql-2.1", "MAXREC": str(maxrec)}
     answers = [
+        client.get("/tap/sync", params={**given, "Lang": "", "REQUEST": "", "FORMAT": ""}),  # as forms of pages send it
         client.get("/tap/sync", params=given),
         client.post("/tap/sync", data=given),
         client.post("/tap/sync", files={name: (None, value) for name, value in given.items()}),
@@ -200,8 +201,10 @@ def test_what_a_job_cannot_be_given_is_refused(
     assert (answer.status_code, status_of(answer.content)) == (400, ["ERROR"])
     assert words in answer.text
     assert client.get(made).text == before
-    for wrong in ("LAST=inf", "AFTER=yesterday"):
+    for wrong in ("LAST=inf", "AFTER=yesterday", "PHASE=BEGUN"):
         assert client.get(f"/tap/async?{wrong}").status_code == 400
+    held = client.get("/tap/async?PHASE=HELD")  # UWS has it, and no job is
+    assert (held.status_code, "jobref" in held.text) == (200, False)
     assert client.get(made, params={"WAIT": "nan"}).status_code == 400
 
 
@@ -223,24 +226,38 @@ def test_a_job_is_not_deleted_by_looking_at_it(client: httpx.Client) -> None:
     assert client.get(made).status_code == 404
 
 
-def test_a_job_that_two_begin_at_once_runs_once(tmp_path: Path) -> None:
-    """The query of the first one was nobody's any more: it ran on, and nobody could stop it."""
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_job_that_two_begin_at_once_runs_once(tmp_path: Path, processes: int) -> None:
+    """Also in two processes over one cluster: the query of the first one was nobody's any more; it ran on, and nobody
+    could stop it."""
     submitted = PlayedSubmissions(PlayedQueries({CZAR.format(11): ROWS}))
-    services = played_services(submitted.queries, None, played_tap(Source(), PlayedOwnTables(), tmp_path))
-    work = Work(replace(services, submissions=submitted), ServeFile(http="127.0.0.1:0", open=True, tap_rows=10))
-    transport = httpx.ASGITransport(app=safe_app(http_routes(work), work.settings))
+    works = []
+    for _ in range(processes):
+        services = played_services(submitted.queries, None, played_tap(Source(), PlayedOwnTables(), tmp_path))
+        settings = ServeFile(http="127.0.0.1:0", open=True, tap_rows=10)
+        works.append(Work(replace(services, submissions=submitted), settings))
+    apps = [safe_app(http_routes(work), work.settings) for work in works]
 
     async def both() -> list[str]:
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            made = (await client.post("/tap/async", data={"QUERY": ASKED})).headers["location"]
-            asked = [client.post(f"{made}/phase", data={"PHASE": "RUN"}) for _ in range(4)]
-            await asyncio.gather(*asked, client.post(f"{made}/parameters", data={"RUNID": "late"}))
-            await work.runs.drain(100)
-            return [(await client.get(f"{made}/phase")).text]
+        async with contextlib.AsyncExitStack() as opened:
+            clients = [
+                await opened.enter_async_context(
+                    httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost")
+                )
+                for app in apps
+            ]
+            made = (await clients[0].post("/tap/async", data={"QUERY": ASKED})).headers["location"]
+            asked = [client.post(f"{made}/phase", data={"PHASE": "RUN"}) for client in clients for _ in range(3)]
+            await asyncio.gather(*asked, clients[-1].post(f"{made}/parameters", data={"RUNID": "late"}))
+            for work in works:
+                await work.runs.drain(100)
+            return [(await client.get(f"{made}/phase")).text for client in clients]
 
-    assert asyncio.run(both()) == ["COMPLETED"]
+    assert asyncio.run(both()) == ["COMPLETED"] * processes
     assert len(submitted.rows) == 1
-    work.lanes.close()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
+    for work in works:
+        work.lanes.close()
 
 
 @pytest.mark.parametrize("is_deleted", [False, True])
