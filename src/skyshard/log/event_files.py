@@ -16,7 +16,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,11 +80,14 @@ class EventFiles:
         finally:
             os.close(folder)
 
-    def read(self, subject: Subject) -> list[KeptEvent]:
-        """What is kept of a subject, by time; lines that are no events of this version are passed over."""
+    def read(self, subject: Subject, is_wanted: Callable[[KeptEvent], bool] = lambda _: True) -> list[KeptEvent]:
+        """What is kept of a subject and wanted, by time; lines that are no events of this version are passed over.
+
+        Only what is wanted is held: all that is kept takes several times as much memory as its files.
+        """
         path = self._folder / f"{subject}.jsonl"
-        found = [event for file in (path.with_suffix(".1.jsonl"), path) for event in _events_of(file)]
-        return sorted(found, key=lambda event: event.time_s)
+        kept = (event for file in (path.with_suffix(".1.jsonl"), path) for event in _events_of(file))
+        return sorted(filter(is_wanted, kept), key=lambda event: event.time_s)
 
 
 def level_name(level: int) -> str:
@@ -97,15 +100,12 @@ def level_name(level: int) -> str:
 
 
 def _events_of(path: Path) -> Iterator[KeptEvent]:
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            record: dict[str, Any] = json.loads(line)
-            if record["version"] == VERSION:
-                yield KeptEvent(
-                    float(record["time_s"]), str(record["event"]), str(record["level"]), int(record["process"]),
-                    str(record["text"]), dict(record["fields"]),
-                )  # fmt: skip
+    with contextlib.suppress(OSError), path.open("rb") as lines:
+        for line in lines:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                record: dict[str, Any] = json.loads(line)
+                if record["version"] == VERSION:
+                    yield KeptEvent(
+                        float(record["time_s"]), str(record["event"]), str(record["level"]), int(record["process"]),
+                        str(record["text"]), dict(record["fields"]),
+                    )  # fmt: skip

@@ -78,7 +78,7 @@ class Stories:
         return node_story(name, self._facts(name), found, kept, notes)
 
     def _kept(self, subject: Subject, is_wanted: Callable[[KeptEvent], bool]) -> list[KeptEvent]:
-        return [one for one in self._files.read(subject) if is_wanted(one)]
+        return self._files.read(subject, is_wanted)
 
     def _asked(self, question: Callable[[StoryRows], T], nothing: T) -> tuple[T, Sequence[str]]:
         """What the registry says, or ``nothing`` and a note about it."""

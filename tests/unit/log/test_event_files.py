@@ -51,6 +51,16 @@ def test_a_torn_or_foreign_line_hides_no_other(tmp_path: Path) -> None:
     assert [one.event for one in files.read(Subject.NODE)] == ["node_answers", "server_stopped"]
 
 
+def test_only_what_is_wanted_is_read(tmp_path: Path) -> None:
+    """From both files, by time."""
+    files = EventFiles(tmp_path, file_bytes=2000)
+    for number in range(15):
+        files.add(NODE_ANSWERS, {"node": f"node{number % 2}"})
+    found = files.read(Subject.NODE, lambda one: one.fields["node"] == "node1")
+    assert found == [one for one in files.read(Subject.NODE) if one.fields["node"] == "node1"]
+    assert len(found) > 2
+
+
 def _add_many(folder: Path, who: int, count: int) -> None:
     files = EventFiles(folder, file_bytes=20_000)
     for number in range(count):

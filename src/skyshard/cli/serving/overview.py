@@ -121,12 +121,11 @@ class TestbedOverview:
         if not numbers:
             return {}
         files = EventFiles(self._testbed.cluster.folder / LOG_FOLDER)
-        told = (one for one in files.read(LogSubject.TRANSACTION) if one.event == TRANSACTION_INTERRUPTED.name)
-        return {
-            (int(one.fields["transaction"]), int(one.fields["attempt"])): one.text
-            for one in told
-            if one.fields["transaction"] in numbers
-        }
+        told = files.read(
+            LogSubject.TRANSACTION,
+            lambda one: one.event == TRANSACTION_INTERRUPTED.name and one.fields["transaction"] in numbers,
+        )
+        return {(int(one.fields["transaction"]), int(one.fields["attempt"])): one.text for one in told}
 
     def benchmarks(self) -> list[BenchNow]:
         return bench_runs(self._testbed.cluster.folder)

@@ -109,9 +109,13 @@ class JobFolder:
             return None
 
     def all(self) -> Iterator[Job]:
-        """All jobs, the newest first."""
+        """All jobs, in no order, each read when it is asked for: their queries together may be long."""
         found = (self.find(path.stem) for path in self._folder.glob("*.json"))
-        yield from sorted((job for job in found if job is not None), key=lambda job: -job.created_s)
+        return (job for job in found if job is not None)
+
+    def of(self, owner: str) -> list[Job]:
+        """The jobs of somebody, the newest first."""
+        return sorted((job for job in self.all() if job.owner == owner), key=lambda job: -job.created_s)
 
     def result(self, job_id: str) -> Path:
         """Where the rows of a job are that no submitted query holds."""

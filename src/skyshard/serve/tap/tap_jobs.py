@@ -142,18 +142,17 @@ class TapJobs:
     async def listed(self, who: Identity) -> list[tuple[Job, Phase]]:
         """The jobs of somebody, the newest first, with their phases; those past their time are forgotten."""
         await self.forget_old()
-        mine = [job for job in self._folder.all() if job.owner == who.name]
-        return [await self.look(job) for job in mine]
+        return [await self.look(job) for job in self._folder.of(who.name)]
 
     async def forget_old(self) -> None:
         """Forget the jobs whose time of destruction has come."""
-        for job in list(self._folder.all()):
-            if job.destruction_s <= time.time():
-                await self.delete(job)
+        now = time.time()
+        for job in [one for one in self._folder.all() if one.destruction_s <= now]:
+            await self.delete(job)
 
     def phases(self) -> dict[Phase, int]:
         """How many jobs are in each phase; those of their queries are asked for at once. Not for the event loop."""
-        jobs = list(self._folder.all())
+        jobs = [replace(job, parameters={}, columns=[], error="") for job in self._folder.all()]
         states = self._submissions.states({job.number for job in jobs if job.number and not job.ended})
         found = Counter(self._phase(job, states) for job in jobs)
         return {phase: found[phase] for phase in Phase}
