@@ -11,7 +11,7 @@ import functools
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import pyarrow as pa
 
@@ -21,12 +21,17 @@ from skyshard.serve.user_limits import Meter
 
 AHEAD = 2
 """Batches that a thread has ready at most."""
+SLOW_S = 0.2
+"""A reader that has taken nothing for so long is a slow one."""
 FEW_ROWS = 500
 """A batch of more rows is told of at once."""
 _END = None
 Opened = Callable[["AnswerStream"], bool]
 """Called in the thread that has opened an answer, before its rows are read: whether its beginning, its first few rows
 and its end are told together, so that whoever knows its columns already is woken once."""
+
+Away = Callable[[Callable[[], bool]], AbstractContextManager[None]]
+"""What a thread enters while it waits for its reader; given what says that the reader has left."""
 
 
 class ReaderGone(UserError):
@@ -39,6 +44,11 @@ class ReaderGone(UserError):
 def said_at_once(_: AnswerStream) -> bool:
     """``Opened`` of a reader who wants to know that the answer has begun before there are rows."""
     return False
+
+
+def _nowhere(_: Callable[[], bool]) -> AbstractContextManager[None]:
+    """``Away`` of a thread that keeps its place."""
+    return nullcontext()
 
 
 class AnswerStream:
@@ -92,8 +102,12 @@ class AnswerStream:
         """Hold no error any more, which holds this stream and its statement in turn, by its traceback."""
         self.begun = self._loop.create_future()
 
-    def produce(self, open_it: Callable[[], AbstractContextManager[OpenAnswer]]) -> None:
-        """Open, read and close an answer: the work of a thread."""
+    def produce(
+        self,
+        open_it: Callable[[], AbstractContextManager[OpenAnswer]],
+        away: Away = _nowhere,
+    ) -> None:
+        """Open, read and close an answer: the work of a thread, which is ``away`` while a slow reader has it wait."""
         ended: BaseException | None = _END
         try:
             with open_it() as answer:
@@ -101,6 +115,7 @@ class AnswerStream:
                 for batch in answer.batches:
                     if self._meter is not None:
                         self._meter(batch)
+                    self._wait_for_room(away)
                     self._put(batch)
         except BaseException as error:
             ended = error
@@ -120,9 +135,13 @@ class AnswerStream:
             self._untold = []
         self._tell(self._begun)
 
-    def _put(self, batch: pa.RecordBatch) -> None:
-        self._room.acquire()
+    def _wait_for_room(self, away: Away) -> None:
+        if not self._room.acquire(timeout=SLOW_S):
+            with away(lambda: self._is_stopped):
+                self._room.acquire()
         self._check()
+
+    def _put(self, batch: pa.RecordBatch) -> None:
         is_second = self._untold is not None and len(self._untold) > 1
         put = functools.partial(self._ready.put_nowait, batch)
         self._tell(put, is_last=is_second or batch.num_rows > FEW_ROWS)

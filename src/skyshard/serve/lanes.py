@@ -1,8 +1,8 @@
 """The czar beside the event loop: bounded threads for look-ups, others for scans, and their rows as they come.
 
 Rules: an answer is opened, read and closed in one thread. A reader that is slow slows its thread, which holds no more
-than ``AHEAD`` batches; a reader that goes away has its query cancelled on all servers at once. Whoever asks has a seat
-while it is answered, and gets no more than their quota.
+than ``AHEAD`` batches, and a scan's lets other scans work meanwhile; a reader that goes away has its query cancelled on
+all servers at once. Whoever asks has a seat while it is answered, and gets no more than their quota.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Identity
 from skyshard.serve.answer_stream import AnswerStream, Opened, said_at_once
 from skyshard.serve.open_answer import OpenAnswer
+from skyshard.serve.scan_threads import ScanThreads
 from skyshard.serve.services import Queries
 from skyshard.serve.user_limits import Meter, Seats
 
@@ -35,7 +36,7 @@ class Lanes:
     def __init__(self, queries: Queries, *, interactive: int = INTERACTIVE_THREADS, scan: int = SCAN_THREADS) -> None:
         self._queries = queries
         self._interactive = ThreadPoolExecutor(interactive, "door")
-        self._scan = ThreadPoolExecutor(scan, "door-scan")
+        self._scan = ScanThreads(scan, "door-scan")
         self._short = ThreadPoolExecutor(4, "door-short")
         """For what must not wait behind answers: states, cancelling."""
         self._watching = ThreadPoolExecutor(4, "door-page")
@@ -109,7 +110,7 @@ class Lanes:
             try:
                 lane, open_it = self._queries.prepare(sql, database)
                 if lane == "scan":
-                    stream.moved = self._scan.submit(stream.produce, open_it)
+                    stream.moved = self._scan.submit(stream.produce, open_it, self._scan.away)
                     return
             except BaseException as error:
                 stream.fail(error)
@@ -131,7 +132,8 @@ class Lanes:
         """The same of an answer that is opened otherwise; it may be a scan."""
         meter = Meter(who.name, who.quota, more_rows)
         with self.seats.taken(who.name, who.quota):
-            async with self._stream(self._scan, open_it, meter) as stream:
+            stream = AnswerStream(asyncio.get_running_loop(), meter)
+            async with self._produced(stream, self._scan.submit(stream.produce, open_it, self._scan.away)):
                 yield stream
 
     @contextlib.asynccontextmanager
@@ -152,18 +154,9 @@ class Lanes:
     @contextlib.asynccontextmanager
     async def ready(self, open_it: Callable[[], OpenAnswer]) -> AsyncIterator[AnswerStream]:
         """The rows of an answer that was given before, within its quota, such as the result of a submitted query."""
-        async with self._stream(self._interactive, lambda: contextlib.nullcontext(open_it())) as stream:
-            yield stream
-
-    @contextlib.asynccontextmanager
-    async def _stream(
-        self,
-        pool: ThreadPoolExecutor,
-        open_it: Callable[[], contextlib.AbstractContextManager[OpenAnswer]],
-        meter: Meter | None = None,
-    ) -> AsyncIterator[AnswerStream]:
-        stream = AnswerStream(asyncio.get_running_loop(), meter)
-        async with self._produced(stream, pool.submit(stream.produce, open_it)):
+        stream = AnswerStream(asyncio.get_running_loop())
+        produced = self._interactive.submit(stream.produce, lambda: contextlib.nullcontext(open_it()))
+        async with self._produced(stream, produced):
             yield stream
 
     @contextlib.asynccontextmanager

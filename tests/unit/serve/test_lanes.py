@@ -67,6 +67,20 @@ def test_a_slow_reader_slows_the_thread(queries: PlayedQueries) -> None:
     with_lanes(queries, work)
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_slow_readers_do_not_hold_the_turns_of_other_scans(queries: PlayedQueries, leaves: bool) -> None:
+    """As many as there are turns; they get all of their rows once they read on, or leave."""
+
+    async def work(lanes: Lanes) -> list[int]:
+        async with lanes.answer("numbers", who=EVERYONE) as one, lanes.answer("numbers", who=EVERYONE) as other:
+            async with lanes.answer("numbers", who=EVERYONE) as third:
+                counts = [sum([batch.num_rows async for batch in third])]
+            slow = [] if leaves else [one, other]
+            return counts + [sum([batch.num_rows async for batch in stream]) for stream in slow]
+
+    assert with_lanes(queries, work) == [NUMBERS.num_rows] * (1 if leaves else 3)
+
+
 def test_a_reader_that_leaves_has_its_query_cancelled(queries: PlayedQueries) -> None:
     """The answer is closed when the reader is gone, its rows are not read to the end."""
 
