@@ -36,14 +36,18 @@ from tests.support.small_catalog import write_small_catalog
 from tests.support.statement_cases import Case, read_cases
 from tests.support.trouble_sky import DATABASE, Sky
 
+from skyshard.cli.serving.query_services import TestbedSubmissions
 from skyshard.cluster.door_server import DoorServer
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
+from skyshard.registry.history.query_history import HistoryRow
+from skyshard.registry.stored.lifecycle import QueryState
 from skyshard.serve.access import NO_QUOTA, Identity, Quota, Scope
 from skyshard.serve.door import tls_context
 from skyshard.serve.mysql.catalog_answer import limited
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.packets import Capability, Command, framed, is_eof, is_error, ok, payloads_of
+from skyshard.serve.mysql.qserv_statements import PAGE_BYTES, PAGE_ROWS
 from skyshard.serve.mysql.session_state import SessionState
 from skyshard.serve.services import LaneName
 from skyshard.testbed import Testbed
@@ -436,6 +440,55 @@ def test_a_submitted_query_is_its_owners(private_cluster: PrivateCluster) -> Non
         root.ask("SET SQL_SELECT_LIMIT = DEFAULT")
         assert (limited(sql, 1).encode(),) in root.ask("SELECT QUERY FROM information_schema.queries").rows
         assert ann.ask(f"CALL qserv_result_delete({number})").error == ()
+
+
+def noted(number: int, statement: str) -> HistoryRow:
+    """A query that has ended, as a process notes it."""
+    return {
+        "name": f"noted-{number}", "statement": statement, "database": "noted", "is_async": False,
+        "state": QueryState.COMPLETED, "submitted_s": time.time(), "rows": number % 7, "owner": "me",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def testbed(private_cluster: PrivateCluster) -> Iterator[Testbed]:
+    with Testbed(private_cluster.folder) as testbed:
+        yield testbed
+
+
+def test_lists_of_queries_are_the_whole_history_page_by_page(testbed: Testbed) -> None:
+    """In its order, cut, filtered and joined, however long the statements are."""
+    history = testbed.registry.history
+    long = [f"SELECT {'7' * (PAGE_BYTES // 2)}{number}" for number in range(3)]
+    texts = [*map(str, range(2 * PAGE_ROWS)), *long, *map(str, range(PAGE_ROWS // 2))]
+    history.record([noted(number, text) for number, text in enumerate(texts)])
+    rows = [row for row in history.find(9 * PAGE_ROWS) if row["database"] == "noted"]
+    assert len(rows) == len(texts)
+    played = played_services(PlayedQueries({}))
+    services = replace(played, submissions=TestbedSubmissions(testbed), empty_server=DoorServer(testbed.cluster.folder))
+    listed = "FROM information_schema.queries"
+    all_of_them = f"SELECT ID, `ROWS`, QUERY {listed} WHERE DBS = 'noted'"
+    expected = [(str(row["id"]).encode(), str(row["rows"]).encode(), row["statement"].encode()) for row in rows]
+    with open_door(services) as opened, contextlib.closing(client_of(opened)) as asked:
+        assert asked.ask(all_of_them).rows == expected
+        assert asked.ask(f"{all_of_them} LIMIT 700, 9").rows == expected[700:709]
+        assert asked.ask(f"{all_of_them} AND ID = {rows[800]['id']}").rows == expected[800:801]
+        joined = f"SELECT COUNT(*) {listed} q LEFT JOIN information_schema.processlist p USING (ID) WHERE DBS = 'noted'"
+        assert asked.ask(joined).rows == [(str(len(rows)).encode(),)]
+
+
+@pytest.mark.parametrize("sizes", [(10, 10, 10), (90, 90, 90), (5, 900, 5), (900, 5, 5)])
+def test_a_page_of_the_history_has_no_more_bytes_than_are_wanted(testbed: Testbed, sizes: tuple[int, ...]) -> None:
+    """But for one query at least: so that pages below pages have all."""
+    history, name = testbed.registry.history, f"pages of {sizes}"
+    history.record([noted(0, "x" * size) | {"database": name} for size in sizes])
+    pages: list[list[int]] = []
+    below = None
+    while page := history.find(2, database=name, below=below, most_bytes=100):
+        pages.append([len(row["statement"]) for row in page])
+        below = page[-1]["id"]
+    assert [size for page in pages for size in page] == [*reversed(sizes)]
+    assert all(len(page) == 1 or sum(page) <= 100 for page in pages)
 
 
 class OneToken:

@@ -164,8 +164,9 @@ class PlayedSubmissions:
         self.result(number)
         self.rows[number] = replace(self.rows[number], state="expired")
 
-    def last(self, count: int, *, only_open: bool = False) -> list[PastQuery]:
-        return [row for row in self.rows.values() if not only_open or row.ended_s is None][-count:]
+    def kept_of(self, owner: str) -> int:
+        open_or_held = ("queued", "executing", "completed")
+        return sum(row.owner == owner and row.state in open_or_held for row in self.rows.values())
 
     def states(self, numbers: Collection[int]) -> dict[int, str]:
         return {number: self.rows[number].state for number in numbers if number in self.rows}
@@ -173,6 +174,7 @@ class PlayedSubmissions:
     def find(self, wanted: Wanted) -> list[PastQuery]:
         found = [row for row in self.rows.values() if not wanted.states or row.state in wanted.states]
         found = [row for row in found if wanted.owner in ("", row.owner)]
+        found = [row for row in found if wanted.below is None or row.number < wanted.below]
         return [row for row in found if wanted.text.lower() in row.statement.lower()][::-1][: wanted.most]
 
 

@@ -90,6 +90,10 @@ class PastQuery:
         return replace(self, error=self.told_error) if self.is_of(who) else replace(self, statement="", error="")
 
 
+OPEN_STATES = ("queued", "executing")
+"""Of queries that have not ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which queries of the history are wanted; what is empty or None says nothing about them."""
@@ -107,6 +111,8 @@ class Wanted:
     most: int = 50
     owner: str = ""
     """Only what somebody submitted."""
+    most_bytes: int = 0
+    """Of their statements and errors together, so that fewer may come; the first comes anyhow. 0: no limit."""
 
 
 class Submissions(Protocol):
@@ -137,11 +143,11 @@ class Submissions(Protocol):
     def delete_result(self, number: int) -> None:
         """Forget the rows of a completed query; UserError if it has none."""
 
-    def last(self, count: int, *, only_open: bool = False) -> list[PastQuery]:
-        """Newest first."""
-
     def find(self, wanted: Wanted) -> list[PastQuery]:
         """Newest first."""
+
+    def kept_of(self, owner: str) -> int:
+        """How many submitted queries of somebody hold a result, or are to."""
 
     def states(self, numbers: Collection[int]) -> Mapping[int, str]:
         """The states of some queries; without those that the history does not have."""

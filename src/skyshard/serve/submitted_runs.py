@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.serve.access import Access, Identity
 from skyshard.serve.lanes import Lanes
-from skyshard.serve.services import PastQuery, Submissions, Wanted
+from skyshard.serve.services import PastQuery, Submissions
 from skyshard.serve.user_limits import Meter, require_room
 
 
@@ -65,8 +65,7 @@ class SubmittedRuns:
         """OverQuota where somebody, with so many results elsewhere, keeps as many as they may. May ask a server."""
         quota = self._access.quota_of(owner)
         if quota.results:
-            wanted = Wanted(states=("queued", "executing", "completed"), owner=owner, most=quota.results)
-            require_room(owner, quota, len(self._submissions.find(wanted)) + kept)
+            require_room(owner, quota, self._submissions.kept_of(owner) + kept)
 
     async def known(self, number: int, who: Identity) -> PastQuery:
         """A query that somebody may see, end and forget.

@@ -15,7 +15,6 @@ from skyshard.serve.user_limits import Meter
 
 LEFT_OVER_S = 60.0
 """A query that has waited so long for its process has none."""
-_MOST_OPEN = 100_000
 
 
 class TestbedQueries:
@@ -68,9 +67,7 @@ class TestbedSubmissions:
         self._testbed.submitted.run(number, self._testbed.czar, meter)
 
     def left_over(self) -> Sequence[int]:
-        waiting = self._testbed.registry.history.last(_MOST_OPEN, only_open=True)
-        before = time.time() - LEFT_OVER_S
-        return [row["id"] for row in waiting if row["state"] == "queued" and row["submitted_s"] < before]
+        return self._testbed.registry.history.waiting_since(time.time() - LEFT_OVER_S)
 
     def status(self, number: int) -> PastQuery:
         self._testbed.submitted.status(number)
@@ -86,15 +83,15 @@ class TestbedSubmissions:
     def delete_result(self, number: int) -> None:
         self._testbed.submitted.delete(number)
 
-    def last(self, count: int, *, only_open: bool = False) -> list[PastQuery]:
-        return [past_query(row) for row in self._testbed.registry.history.last(count, only_open=only_open)]
-
     def find(self, wanted: Wanted) -> list[PastQuery]:
         found = self._testbed.registry.history.find(
             wanted.most, states=wanted.states, text=wanted.text, database=wanted.database, since_s=wanted.since_s,
-            until_s=wanted.until_s, below=wanted.below, owner=wanted.owner,
+            until_s=wanted.until_s, below=wanted.below, owner=wanted.owner, most_bytes=wanted.most_bytes,
         )  # fmt: skip
         return [past_query(row) for row in found]
+
+    def kept_of(self, owner: str) -> int:
+        return self._testbed.registry.history.kept_of(owner)
 
     def states(self, numbers: Collection[int]) -> Mapping[int, str]:
         return self._testbed.registry.history.states(numbers)

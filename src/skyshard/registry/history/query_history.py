@@ -7,7 +7,8 @@ cannot both end a query. Statements that are answered at once are written when t
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from skyshard.basics.errors import UserError
@@ -107,9 +108,14 @@ class QueryHistory:
         until_s: float | None = None,
         below: int | None = None,
         owner: str = "",
+        most_bytes: int = 0,
     ) -> list[HistoryRow]:
         """The last queries of some states, with a text in their statement, of one database and one owner, submitted in
-        [since, until), with a number below one; newest first. Letters of either case are equal in the text."""
+        [since, until), with a number below one; newest first. Letters of either case are equal in the text.
+
+        Args:
+            most_bytes: of their statements and errors, so that fewer may come; the first one comes anyhow. 0: no limit.
+        """
         given: list[tuple[str, Sequence[Any]]] = []
         if states:
             given.append((plain_sql.in_states(len(states)), states))
@@ -125,8 +131,24 @@ class QueryHistory:
             given.append(("owner = %s", [owner]))
         if below is not None:
             given.append(("id < %s", [below]))
-        arguments = [argument for _, arguments in given for argument in arguments]
-        return self._rows(plain_sql.found_queries(condition for condition, _ in given), *arguments, count)
+        conditions = [condition for condition, _ in given]
+        arguments = [_plain_value(argument) for _, arguments in given for argument in arguments]
+        with self._plain.reading() as connection:
+            if most_bytes:
+                sizes = connection.rows(plain_sql.sizes_of_queries(conditions), [*arguments, count])
+                conditions, arguments = [*conditions, "id >= %s"], [*arguments, _last_within(sizes, most_bytes)]
+            return _history_rows(connection.rows(plain_sql.found_queries(conditions), [*arguments, count]))
+
+    def waiting_since(self, before_s: float) -> list[int]:
+        """The numbers of queries that were submitted before a time, and that nobody has begun; newest first."""
+        with self._plain.reading() as connection:
+            return [int(number) for (number,) in connection.rows(plain_sql.WAITING, [str(QueryState.QUEUED), before_s])]
+
+    def kept_of(self, owner: str) -> int:
+        """How many queries of somebody hold a result, or are to."""
+        states = [str(one) for one in (*OPEN, QueryState.COMPLETED)]
+        with self._plain.reading() as connection:
+            return int(connection.value(plain_sql.count_queries_of(len(states)), [owner, *states]))
 
     def states(self, numbers: Collection[int]) -> dict[int, str]:
         """The states of some queries; without those that were forgotten."""
@@ -155,9 +177,23 @@ class QueryHistory:
 
     def _rows(self, sql: str, *arguments: Any) -> list[HistoryRow]:
         with self._plain.reading() as connection:
-            found = connection.rows(sql, [*map(_plain_value, arguments)])
-        rows = [dict(zip(HISTORY, row, strict=True)) for row in found]
-        return [row | {name: bool(row[name]) for name in HISTORY_FLAGS} for row in rows]
+            return _history_rows(connection.rows(sql, [*map(_plain_value, arguments)]))
+
+
+def _history_rows(found: Iterable[Sequence[Any]]) -> list[HistoryRow]:
+    rows = [dict(zip(HISTORY, row, strict=True)) for row in found]
+    return [row | {name: bool(row[name]) for name in HISTORY_FLAGS} for row in rows]
+
+
+def _last_within(sizes: Sequence[Sequence[Any]], most_bytes: int) -> int:
+    """Of numbers and bytes the last number up to which there are no more bytes than may be; the first one anyhow.
+
+    >>> _last_within([(9, 40), (7, 60), (6, 1)], 100), _last_within([(9, 400), (7, 1)], 100)
+    (7, 9)
+    """
+    ends = accumulate(int(size) for _, size in sizes)
+    within = [int(number) for (number, _), end in zip(sizes, ends, strict=True) if end <= most_bytes]
+    return within[-1] if within else max((int(number) for number, _ in sizes), default=0)
 
 
 def _whole(row: HistoryRow) -> list[Any]:

@@ -139,6 +139,8 @@ _HISTORY = named("queries")
 QUERIES = f"SELECT {', '.join(map(quote_name, HISTORY))} FROM {_HISTORY}"
 QUERY = f"{QUERIES} WHERE id = %s"
 LAST_QUERIES = f"{QUERIES} ORDER BY id DESC LIMIT %s"
+WAITING = f"SELECT id FROM {_HISTORY} WHERE state = %s AND submitted_s < %s ORDER BY id DESC"
+"""Arguments: a state, a time."""
 EXPIRED_QUERIES = f"{QUERIES} WHERE is_async AND state = %s AND ended_s < %s"
 INSERTED_QUERY = "SELECT LAST_INSERT_ID()"
 
@@ -163,7 +165,21 @@ def in_states(states: int) -> str:
 
 def found_queries(conditions: Iterable[str]) -> str:
     """The last queries of which all conditions hold; arguments: those of the conditions, how many."""
-    return f"{QUERIES} WHERE {' AND '.join(['TRUE', *conditions])} ORDER BY id DESC LIMIT %s"
+    return f"{QUERIES} {_found(conditions)}"
+
+
+def sizes_of_queries(conditions: Iterable[str]) -> str:
+    """The numbers of the same, and how long the texts are of which each has one."""
+    return f"SELECT id, LENGTH(statement) + LENGTH(error) FROM {_HISTORY} {_found(conditions)}"
+
+
+def _found(conditions: Iterable[str]) -> str:
+    return f"WHERE {' AND '.join(['TRUE', *conditions])} ORDER BY id DESC LIMIT %s"
+
+
+def count_queries_of(states: int) -> str:
+    """How many queries of somebody are in one of so many states; arguments: who, the states."""
+    return f"SELECT COUNT(*) FROM {_HISTORY} WHERE owner = %s AND {in_states(states)}"
 
 
 def states_of_queries(count: int) -> str:

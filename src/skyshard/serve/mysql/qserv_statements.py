@@ -5,7 +5,7 @@ Sources: Qserv's user documentation, "Asynchronous queries", and what its client
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -21,19 +21,23 @@ from skyshard.serve.mysql.door_sessions import DoorSessions
 from skyshard.serve.mysql.kept_definitions import ResultHead
 from skyshard.serve.mysql.packets import eof, error, is_error, lenenc, ok, row
 from skyshard.serve.mysql.query_lists import (
-    MOST_LISTED,
     drop_list,
-    list_statements,
+    fill_list,
+    is_of_running,
+    make_list,
     over_lists,
     show_processes,
 )
 from skyshard.serve.mysql.session_state import SessionState
 from skyshard.serve.mysql.wire import Wire
-from skyshard.serve.services import PastQuery, Services
+from skyshard.serve.services import OPEN_STATES, PastQuery, Services, Wanted
 from skyshard.serve.submitted_runs import SubmittedRuns
 from skyshard.serve.text_charsets import with_charset
 
 _TEXT_BYTES, _UTF8MB4 = 1024, 45
+MOST_LISTED = 10_000
+PAGE_ROWS, PAGE_BYTES = 500, 1 << 20
+"""Of the history, read at a time for a list: what one who asks costs, however long the history is."""
 
 
 class Work(Protocol):
@@ -80,16 +84,26 @@ class QservStatements:
             names, sql = over_lists(text, state.database)
         own = replace(state, charset="utf8mb4", results="utf8mb4", collation="utf8mb4_general_ci")
         for name in names:
-            is_running = name.lower() == "processlist"
-            queries = await self._lanes.call(self._submissions.last, MOST_LISTED, only_open=is_running)
-            queries = [*await self._at_once(), *queries] if is_running else queries
-            for statement in list_statements(name, [one.shown_to(self._who) for one in queries]):
-                await self._lister.run(statement.encode("utf-8", "surrogateescape"), own)
+            await self._lister.run(make_list(name).encode(), own)
+            async for queries in self._listed(is_running=is_of_running(name)):
+                for statement in fill_list(name, (one.shown_to(self._who) for one in queries)):
+                    await self._lister.run(statement.encode("utf-8", "surrogateescape"), own)
         sql = f"SET STATEMENT sql_select_limit = {state.limit} FOR {without_leading(sql)}"
         async for answer in self._lister.pass_on(sql.encode(), replace(state, charset="utf8mb4")):
             await self._client.send(errors.of_lists(answer) if is_error(answer) else answer)
         for name in names:
             await self._lister.run(drop_list(name).encode(), own)
+
+    async def _listed(self, *, is_running: bool) -> AsyncIterator[list[PastQuery]]:
+        """What is listed, the newest first, by the page: nobody holds the history."""
+        if is_running:
+            yield await self._at_once()
+        wanted = Wanted(OPEN_STATES if is_running else (), most=PAGE_ROWS, most_bytes=PAGE_BYTES)
+        left = MOST_LISTED
+        while left and (page := await self._lanes.call(self._submissions.find, wanted)):
+            yield page
+            left -= len(page)
+            wanted = replace(wanted, below=page[-1].number, most=min(PAGE_ROWS, left))
 
     async def _at_once(self) -> list[PastQuery]:
         """What is answered at once by this process."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from skyshard.basics.errors import UserError
@@ -12,7 +12,6 @@ from skyshard.serve.mysql.asked_for import LISTED, LISTED_HERE
 from skyshard.serve.services import PastQuery
 from skyshard.serve.sql_words import masked
 
-MOST_LISTED = 10_000
 LIST_DATABASE = "skyshard_scratch"
 _PROCESSES = (
     "ID BIGINT NULL, TYPE VARCHAR(16) NOT NULL, CZAR VARCHAR(63) NOT NULL, CZAR_ID INT NOT NULL, "
@@ -33,7 +32,8 @@ _STATES = {
 """Our states → Qserv's."""
 TOO_LARGE = f"[{user_limits.TOO_LARGE}]"
 CZAR, CZAR_ID = "skyshard", 1
-ROWS_A_STATEMENT = 500
+ROWS_A_STATEMENT, LETTERS_A_STATEMENT = 500, 1 << 20
+"""Of one INSERT; a row that is longer goes alone, since a list leaves none out."""
 SHOW_COLUMNS = "ID, TYPE AS COMMAND, CZAR, CZAR_ID, SUBMITTED, UPDATED, CHUNKS, CHUNKS_COMP, "
 
 
@@ -61,19 +61,43 @@ def over_lists(sql: str, database: str = "") -> tuple[list[str], str]:
     return list(dict.fromkeys(one["list"] for one in found)), "".join([*made, sql[end:]])
 
 
-def list_statements(name: str, queries: Sequence[PastQuery]) -> Iterator[str]:
-    """The statements that make one list."""
-    is_running = name.lower() == "processlist"
-    table = f"{LIST_DATABASE}.{quote_name(name)}"
-    yield f"CREATE OR REPLACE TEMPORARY TABLE {table} ({_PROCESSES if is_running else _QUERIES}) ENGINE=MyISAM"
-    made = _process if is_running else _past
-    for begin in range(0, len(queries), ROWS_A_STATEMENT):
-        rows = (f"({', '.join(made(one))})" for one in queries[begin : begin + ROWS_A_STATEMENT])
-        yield f"INSERT INTO {table} VALUES {', '.join(rows)}"
+def is_of_running(name: str) -> bool:
+    """Whether a list is that of running queries; the other one has all of them."""
+    return name.lower() == "processlist"
+
+
+def make_list(name: str) -> str:
+    """The statement that makes one list, without rows."""
+    columns = _PROCESSES if is_of_running(name) else _QUERIES
+    return f"CREATE OR REPLACE TEMPORARY TABLE {_table(name)} ({columns}) ENGINE=MyISAM"
+
+
+def fill_list(name: str, queries: Iterable[PastQuery]) -> Iterator[str]:
+    """The statements that bring some queries into one list, in their order, each one of a bounded length."""
+    made = _process if is_of_running(name) else _past
+    rows: list[str] = []
+    letters = 0
+    for one in queries:
+        row = f"({', '.join(made(one))})"
+        if rows and (len(rows) == ROWS_A_STATEMENT or letters + len(row) > LETTERS_A_STATEMENT):
+            yield _insert(name, rows)
+            rows, letters = [], 0
+        rows.append(row)
+        letters += len(row)
+    if rows:
+        yield _insert(name, rows)
+
+
+def _insert(name: str, rows: Iterable[str]) -> str:
+    return f"INSERT INTO {_table(name)} VALUES {', '.join(rows)}"
+
+
+def _table(name: str) -> str:
+    return f"{LIST_DATABASE}.{quote_name(name)}"
 
 
 def drop_list(name: str) -> str:
-    return f"DROP TEMPORARY TABLE IF EXISTS {LIST_DATABASE}.{quote_name(name)}"
+    return f"DROP TEMPORARY TABLE IF EXISTS {_table(name)}"
 
 
 def show_processes(*, is_full: bool) -> str:
