@@ -28,6 +28,8 @@ from tests.support.letters import LETTERS
 from tests.support.namespaces import NoHostsHere
 
 from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.host import process_tuning
+from skyshard.host.process_tuning import is_tuning_allowed
 from skyshard.testbed import Testbed
 
 UNIT_LIMIT_S = 10
@@ -128,6 +130,27 @@ def _ready_to_draw() -> None:
         pass
 
     first()
+
+
+@pytest.fixture(autouse=True)
+def _process_as_it_was() -> Iterator[None]:
+    """What a program alone may choose for its process a test takes back: the tests after it would go on with it.
+
+    One that did not had each later test, its servers too, step back behind all else on the machine.
+    """
+    yield
+    assert not is_tuning_allowed(), "the test allowed tuning, for good: use the fixture untuned"
+
+
+@pytest.fixture
+def untuned() -> Iterator[None]:
+    """For a test that calls ``main`` or ``allow_tuning``: afterwards this process is one of a library again."""
+    thresholds = gc.get_threshold()
+    with pytest.MonkeyPatch.context() as taken_back:
+        taken_back.setattr(process_tuning, "_is_allowed", False)
+        taken_back.setenv("OPENBLAS_NUM_THREADS", os.environ.get("OPENBLAS_NUM_THREADS", "1"))
+        yield
+    gc.set_threshold(*thresholds)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

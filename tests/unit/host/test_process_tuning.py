@@ -7,13 +7,13 @@ import os
 
 import pytest
 
-from skyshard.host import process_tuning
 from skyshard.host.process_tuning import allow_tuning, freeze_loaded, is_tuning_allowed
 
+pytestmark = pytest.mark.usefixtures("untuned")
 
-def test_nothing_is_frozen_unless_the_program_allows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+
+def test_nothing_is_frozen_unless_the_program_allows_it() -> None:
     """A library user's garbage collector is left as it is; a program that allows it has its objects frozen."""
-    monkeypatch.setattr(process_tuning, "_is_allowed", False)
     frozen = gc.get_freeze_count()
     freeze_loaded()
     assert gc.get_freeze_count() == frozen

@@ -26,6 +26,7 @@ LINES = {
 }
 
 
+@pytest.mark.usefixtures("untuned")
 @pytest.mark.parametrize("words", LINES)
 def test_wrong_words_are_told_in_one_line_with_what_helps(
     words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
