@@ -173,9 +173,13 @@ def _table(where: str, name: str, mapped: MappedTable, schema: Mapping[str, Tabl
             known = ", ".join(table.name for table in schema.values())
             raise UserError(f"{where}: the schema has no table '{wanted}'", remedy=f"it has {known}")
         described = schema[wanted.lower()].columns
+    elif mapped.schema_table not in ("", "-"):
+        what = f"{where}: it is to be '{mapped.schema_table}' of a schema, and the mapping names none"
+        raise UserError(what, remedy="name a 'schema', or take 'schema_table' out")
     declared = tuple(_declared(where, item) for item in mapped.declare)
     names = {column.name for column in (*described, *declared)}
-    for column in (*mapped.omit, *mapped.columns, *mapped.primary_key):
+    lacking = () if isinstance(mapped.allow_missing, bool) else mapped.allow_missing
+    for column in (*mapped.omit, *mapped.columns, *mapped.primary_key, *lacking):
         if column not in names:
             raise UserError(f"{where}: no column '{column}'", remedy="name one of the schema, or declare it")
     replaced = {column.name for column in declared} | set(mapped.omit)

@@ -1068,3 +1068,16 @@ def test_a_layout_file_decides_what_its_tables_are(tmp_path: Path) -> None:
     assert (made.layout.key, made.layout.duplicates) == ("flux", "keep-first")
     assert not made.table.column("flux").is_nullable
     assert made.layout == source.layout.tables["Object"]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"schema_table": "ForcedSource"}, "it is to be 'ForcedSource' of a schema, and the mapping names none"),
+        ({"allow_missing": ["fluks"]}, "no column 'fluks'"),
+    ],
+)
+def test_keys_that_would_do_nothing_are_refused(tmp_path: Path, said: dict[str, Any], words: str) -> None:
+    """A table of no schema, a column that no table has: whoever wrote them meant something."""
+    write_parquet(tmp_path)
+    assert words in refused(write_mapping(tmp_path, Object={**OBJECT, **said}), tmp_path)
