@@ -216,6 +216,8 @@
 [gather] SELECT objectId FROM Object WHERE kind = 1 UNION SELECT objectId FROM Source WHERE flux > 60
 [gather] [ordered] SELECT ra FROM Object WHERE kind = 1 UNION ALL SELECT t FROM Source WHERE n = 3 ORDER BY ra DESC LIMIT 5
 [gather] (SELECT objectId FROM Object ORDER BY ra LIMIT 3) UNION (SELECT objectId FROM Object ORDER BY ra DESC LIMIT 3)
+[gather] SELECT body FROM Note INTERSECT ALL SELECT body FROM Note EXCEPT ALL SELECT body FROM Note WHERE noteId < 3
+[gather] SELECT kind FROM Object UNION ALL SELECT kind FROM Object EXCEPT ALL SELECT kind FROM Object WHERE kind = 1 INTERSECT ALL SELECT n FROM Source
 [gather] WITH bright AS (SELECT objectId, mag FROM Object WHERE mag > 16) SELECT COUNT(*), MAX(mag) FROM bright
 [gather] WITH a AS (SELECT kind, COUNT(*) n FROM Object GROUP BY kind), b AS (SELECT MAX(n) m FROM a) SELECT a.* FROM a, b WHERE a.n = b.m
 [gather] SELECT objectId, ROW_NUMBER() OVER (PARTITION BY kind ORDER BY ra) r FROM Object

@@ -13,6 +13,7 @@ from sqlglot import exp
 from skyshard.czar.bind.bound_statement import Bound
 from skyshard.czar.bind.derived_tables import keep_apart
 from skyshard.czar.bind.expand_functions import expand_functions
+from skyshard.czar.bind.set_operations import part_chains
 from skyshard.czar.bind.spell_joins import spell_joins
 from skyshard.czar.bind.time_formats import refuse_time_formats
 from skyshard.czar.sql.function_places import DATABASE_NAMES
@@ -47,7 +48,7 @@ def name_tables(bound: Bound) -> Bound:
 
 
 PASSES: tuple[Callable[[Bound], Bound], ...] = (
-    refuse_time_formats, name_database, spell_joins, expand_functions, name_tables, keep_apart,
+    refuse_time_formats, name_database, spell_joins, expand_functions, name_tables, keep_apart, part_chains,
 )  # fmt: skip
 
 
