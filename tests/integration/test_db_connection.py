@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -12,6 +15,7 @@ import sqlalchemy
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, Connection, Endpoint, connect
+from skyshard.db.left_statements import end_left
 from skyshard.db.lock_names import KEY_FILE, key_in, key_of, lock_name
 from skyshard.db.short_transactions import ShortTransactions
 from skyshard.db.sqlalchemy_engine import sqlalchemy_engine
@@ -42,6 +46,26 @@ def endpoint(private_cluster: PrivateCluster) -> Iterator[Endpoint]:
 def reader(endpoint: Endpoint) -> Iterator[Connection]:
     with connect(endpoint, Account.READER, DATABASE) as connection:
         yield connection
+
+
+LEAVES = """
+import sys
+from skyshard.db.connection import Endpoint, at_once, connect, only_if
+connect(Endpoint(socket=sys.argv[1])).rows(at_once("DO 1", only_if("1 = 1", "SELECT SLEEP(300)"), "DO 2"))
+"""
+
+
+def test_a_statement_within_another_is_ended_when_its_process_is_gone(reader: Connection) -> None:
+    """Of those that are sent together a server shows the one that runs, without what stands in front of them all: a
+    merge of few rows, whose command was killed, went on for hours."""
+    with subprocess.Popen([sys.executable, "-c", LEAVES, reader.endpoint.socket]) as beside:
+        while not (shown := [row[7] for row in reader.rows("SHOW PROCESSLIST") if "SLEEP(300)" in str(row[7])]):
+            assert beside.poll() is None
+            time.sleep(0.05)
+        assert end_left(reader) == 0, f"its process is there: {shown}"
+        beside.kill()
+        beside.wait()
+        assert end_left(reader) == 1
 
 
 def test_a_session_that_was_interrupted_in_a_statement_is_closed(

@@ -17,7 +17,7 @@ from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
 from skyshard.czar.result.typed_results import TypedColumn, create_scratch, read_types
 from skyshard.czar.run.scratch_tables import query_name, scratch_table
-from skyshard.czar.run.shown_rows import merged_at_once, shown_rows, shows_whole
+from skyshard.czar.run.shown_rows import FewRows, merged_at_once, shown_rows, shows_whole
 from skyshard.czar.run.stored_result import store_result
 from skyshard.db.connection import Connection, at_once, connect
 from skyshard.rowimage.sqltype import parse_type
@@ -131,7 +131,7 @@ def test_few_rows_are_merged_in_one_round_trip(
         for place, kind in enumerate(("decimal(25)", "decimal(24)", "double"))
     ]
     before = questions(server)
-    found = merged_at_once(server, (name, create), rows, merge, kinds)
+    found = merged_at_once(server, FewRows(name, create, rows), merge, kinds)
     assert questions(server) - before == 2, "with the one that asks for their number"
     assert (found is not None) is is_whole
     if found is not None:

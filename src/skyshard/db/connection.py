@@ -8,6 +8,7 @@ ended when the process is gone (``db.left_statements``). What every caller needs
 from __future__ import annotations
 
 import contextlib
+import re
 import select
 import socket
 from collections.abc import Iterator, Sequence
@@ -30,10 +31,11 @@ from skyshard.db.reach_server import limit_unanswered
 from skyshard.db.result_columns import ResultColumn
 from skyshard.host.processes import own_name
 
-__all__ = ["Account", "Connection", "Endpoint", "Row", "at_once", "connect", "quote_name", "quote_text"]
+__all__ = ["Account", "Connection", "Endpoint", "Row", "at_once", "connect", "only_if", "quote_name", "quote_text"]
 
 Row = tuple[Any, ...]
 Arguments = Sequence[Any] | None
+_FIRST_WORD = re.compile(r"\(*\w+")
 
 MARK = "/*skyshard "
 """Begins the comment in front of a statement that holds the name of its process."""
@@ -46,7 +48,7 @@ class Connection:
         self._raw = raw
         self._endpoint = endpoint
         self._columns: tuple[ResultColumn, ...] = ()
-        self._mark = f"{MARK}{own_name()}*/ "
+        self._mark = f"{_own_mark()} "
         self._codec = LATIN1
         self.warned = 0
         self.is_cut = False
@@ -209,12 +211,26 @@ class Connection:
 def at_once(*statements: str) -> str:
     """Statements one after the other in one round trip; they end with the first that fails.
 
-    For what takes moments: a server shows each of them without the name of its process, so that nobody would end it.
+    Each carries the name of its process behind its first word: that is where a server keeps it of a statement within
+    another, and shows it while that one runs.
 
-    >>> at_once("SELECT 1", "DROP TABLE t")
-    'BEGIN NOT ATOMIC SELECT 1; DROP TABLE t; END'
+    >>> at_once("SELECT 1", "DROP TABLE t").replace(_own_mark(), "/*mark*/")
+    'BEGIN NOT ATOMIC SELECT /*mark*/ 1; DROP /*mark*/ TABLE t; END'
     """
-    return f"BEGIN NOT ATOMIC {'; '.join(statements)}; END"
+    return f"BEGIN NOT ATOMIC {'; '.join(map(_marked_within, statements))}; END"
+
+
+def only_if(condition: str, statement: str) -> str:
+    """A statement for :func:`at_once` that does nothing where the condition does not hold, and has no result then."""
+    return f"IF {condition} THEN {_marked_within(statement)}; END IF"
+
+
+def _marked_within(statement: str) -> str:
+    return statement if statement.startswith("IF ") else _FIRST_WORD.sub(rf"\g<0> {_own_mark()}", statement, count=1)
+
+
+def _own_mark() -> str:
+    return f"{MARK}{own_name()}*/"
 
 
 def _encoded(text: str, codec: str) -> bytes:

@@ -1,12 +1,14 @@
 """Statements of processes that are gone: a server goes on with them, since no one asked it to stop.
 
-Rules: every statement carries the name of its process in front (``db.connection``); whoever opens a cluster ends what
-the gone ones left. Ending is soft: a statement whose end would damage a table (a repair) is left to finish.
+Rules: every statement carries the name of its process in front, one within another behind its first word
+(``db.connection``); whoever opens a cluster ends what the gone ones left. Ending is soft: a statement whose end would
+damage a table (a repair) is left to finish.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -20,6 +22,8 @@ from skyshard.log.events import STATEMENTS_ENDED
 
 THREADS = 32
 ANSWER_TIMEOUT_S = 5.0
+_IN_FRONT = re.compile(r"(?:\(*\w+ )?")
+"""Of the mark."""
 OFF_HOST_S = 1.0
 """So long a command that has done its work waits for other hosts: what is left there, the next command ends."""
 
@@ -37,7 +41,7 @@ def end_left(connection: Connection, events: EventLog = ONLY_LOGGED) -> int:
 
 def _is_left(statement: str) -> bool:
     before, mark, rest = statement.partition(MARK)
-    return not before and bool(mark) and is_left(rest.partition("*/")[0])
+    return bool(mark) and _IN_FRONT.fullmatch(before) is not None and is_left(rest.partition("*/")[0])
 
 
 class Ending:

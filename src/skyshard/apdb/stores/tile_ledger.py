@@ -17,7 +17,7 @@ from skyshard.apdb.model import Tile, VisitId
 from skyshard.apdb.stores.ledger import TILES_SCHEMA
 from skyshard.apdb.stores.sql_dialect import double
 from skyshard.basics.errors import ClusterError, SkyshardError
-from skyshard.db.connection import Connection, quote_name, quote_text
+from skyshard.db.connection import Connection, at_once, quote_name, quote_text
 from skyshard.registry.catalog.mutable_chunks import (
     STORES_LOCK_WAIT_S,
     TILE_STORES,
@@ -107,7 +107,7 @@ class TileLedger:
     def finish(self, entry: Entry, time: float) -> None:
         """Let readers see the store, and others store the tile; ``time`` is the tile's."""
         seen = f"UPDATE {_STORES} SET is_whole = 1, time = {double(time)} WHERE storeId = {entry.store_id}"
-        self._connection.execute(f"BEGIN NOT ATOMIC {seen}; DO RELEASE_ALL_LOCKS(); END")
+        self._connection.execute(at_once(seen, "DO RELEASE_ALL_LOCKS()"))
         self._is_inside = False
 
     def strike(self, entry: Entry) -> None:

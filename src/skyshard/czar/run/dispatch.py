@@ -38,11 +38,10 @@ from skyshard.czar.run.query_events import tell_failures, tell_round
 from skyshard.czar.run.replica_choice import ReplicaChoice
 from skyshard.czar.run.rounds import lane_round, quick_round
 from skyshard.czar.run.scratch_tables import file_name, scratch_table
+from skyshard.czar.run.shown_rows import FewRows
 from skyshard.czar.scan.scan_schedule import Unit, length_of
 from skyshard.db.connection import Connection, Row
 
-MergeFew = Callable[[tuple[str, str], Sequence[Row]], bool]
-"""A temporary table, by its name and the text that makes it, and its rows → whether they are merged by that."""
 INSERT_ROWS = 500
 APPEND_BYTES = 1 << 20
 """Read and written at once: what fits into a processor's cache."""
@@ -113,12 +112,14 @@ class Dispatch:
         columns: Sequence[TypedColumn],
         lane: Lane,
         meanwhile: Callable[[], None],
-        merge_few: MergeFew | None = None,
-    ) -> int:
+        *,
+        is_few_handed_back: bool = False,
+    ) -> int | FewRows:
         """Bring the rows of a pull into a scratch table of the czar's server, which the caller drops; returns how many.
 
         The table is made, and ``meanwhile`` done, when the first rows have come: nodes are at work then. Where a few
-        rows are enough it is made before, as nodes would read more than is needed. Few rows go to ``merge_few`` first.
+        rows are enough it is made before, as nodes would read more than is needed. Where few are to be handed back, no
+        table is made for them: the caller merges them, or has them stored (:meth:`store`).
         """
         table = scratch_table(self._running.query, what)
         keys = [key.columns[0] for key in pull.keys]
@@ -130,12 +131,11 @@ class Dispatch:
 
         with self._unit_rows(pull, columns, what, lane, is_text=is_text) as stream:
             rows: Iterator[UnitRows] = stream
-            if merge_few is not None and not pull.is_cut:
+            if is_few_handed_back and not pull.is_cut:
                 units, is_all = _first_few(stream, min(self._text_rows, INSERT_ROWS))
-                few = [row for unit in units for row in _values_of(unit)] if is_all else []
-                create = create_scratch(table, columns, is_temporary=True, keys=keys)
-                if is_all and merge_few((table, create), few):
-                    return len(few)
+                if is_all:
+                    few = [row for unit in units for row in _values_of(unit)]
+                    return FewRows(table, create_scratch(table, columns, is_temporary=True, keys=keys), few)
                 rows = chain(units, stream)
                 del units  # or they are in memory until the last rows have come
                 begin()
@@ -146,6 +146,11 @@ class Dispatch:
             if is_text:
                 return self._insert(table, columns, rows, is_cut=pull.is_cut)
             return self._append_images(what, columns, rows)
+
+    def store(self, few: FewRows) -> None:
+        """Put rows that were handed back into their table after all."""
+        self._czar.execute(few.create)
+        self._insert_rows(few.table, few.rows, is_cut=False)
 
     def _insert(self, table: str, columns: Sequence[TypedColumn], stream: Iterator[UnitRows], *, is_cut: bool) -> int:
         """Rows of small units are put together: a statement costs more than a few rows."""

@@ -7,7 +7,7 @@ by the czar. Where a single chunk has the whole answer, nothing is merged.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -26,9 +26,9 @@ from skyshard.czar.run.column_source import ColumnSource, pair_way
 from skyshard.czar.run.doubts import Doubt, TakeDoubt, no_doubt
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.scratch_tables import scratch_table
-from skyshard.czar.run.shown_rows import merged_at_once, shown_rows, shows_whole
+from skyshard.czar.run.shown_rows import FewRows, merged_at_once, shown_rows, shows_whole
 from skyshard.czar.run.stored_result import Stored, store_result
-from skyshard.db.connection import Connection, Row
+from skyshard.db.connection import Connection
 from skyshard.db.driver_errors import is_gone
 from skyshard.db.server_errors import is_passing
 from skyshard.db.sessions import Sessions
@@ -157,25 +157,23 @@ class CarryOut:
             stored = Stored(czar, query, typed.types, self.czar_dir, is_large=is_large)
             is_short = _is_short_merge(plan) and shows_whole(typed.types)
             is_shown, merge = is_short and not is_large, plan.merge_over(tables)
-            shown: pa.Table | None = None
-
-            def merge_few(table: tuple[str, str], rows: Sequence[Row]) -> bool:
-                nonlocal shown
-                running.check()
-                shown = merged_at_once(czar, table, rows, running.clock + merge, typed.types)
-                return shown is not None
-
             try:
                 for number, pull in enumerate(plan.pulls):
                     columns = self._columns(typed, number, query, czar)
                     meanwhile = _nothing if is_shown else stored.create
-                    few = merge_few if is_short else None
-                    came = dispatch.bring(f"p{number}", pull, columns, plan.lane, meanwhile, few)
+                    came = dispatch.bring(
+                        f"p{number}", pull, columns, plan.lane, meanwhile, is_few_handed_back=is_short
+                    )
+                    if isinstance(came, FewRows):  # of the only pull
+                        running.check()
+                        merged = merged_at_once(czar, came, running.clock + merge, typed.types)
+                        if merged is not None:
+                            tables = []
+                            yield from merged.to_batches()
+                            return
+                        dispatch.store(came)
+                        came = len(came.rows)
                     is_shown = is_shown and came <= self.text_rows  # a join may give more rows than it reads
-                if shown is not None:
-                    tables = []
-                    yield from shown.to_batches()
-                    return
                 running.check()
                 shown = shown_rows(czar, running.clock + merge, typed.types) if is_shown else None
                 yield from stored.batches(merge, running.clock) if shown is None else shown.to_batches()

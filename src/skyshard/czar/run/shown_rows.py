@@ -8,12 +8,13 @@ then rounds, or refuses.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from skyshard.czar.result.typed_results import TypedColumn, from_rows
-from skyshard.db.connection import Connection, Row, at_once
+from skyshard.db.connection import Connection, Row, at_once, only_if
 from skyshard.db.literals import row_literals
 from skyshard.db.result_columns import ResultColumn
 
@@ -21,6 +22,18 @@ _WHOLE_CODES = frozenset({1, 2, 3, 8, 9})
 """TINYINT, SMALLINT, INT, BIGINT, MEDIUMINT in the protocol."""
 _DOUBLE_CODE, _DECIMAL_CODE = 5, 246
 _AS_MANY_DIGITS_AS_NEEDED = 31
+
+
+@dataclass(frozen=True, slots=True)
+class FewRows:
+    """All rows of a pull, which are few: the czar's server has none of them yet.
+
+    ``create`` makes the temporary table that holds them.
+    """
+
+    table: str
+    create: str
+    rows: Sequence[Row]
 
 
 def shows_whole(columns: Sequence[TypedColumn]) -> bool:
@@ -52,24 +65,20 @@ def shown_rows(
     return from_rows(rows, columns) if is_as_typed else None
 
 
-def merged_at_once(
-    connection: Connection, table: tuple[str, str], rows: Sequence[Row], merge: str, columns: Sequence[TypedColumn]
-) -> pa.Table | None:
+def merged_at_once(connection: Connection, few: FewRows, merge: str, columns: Sequence[TypedColumn]) -> pa.Table | None:
     """What a merge gives of a few rows, whose temporary table lasts as long: all in one round trip.
 
     Args:
-        table: its name, and the text that makes it.
-        merge: a SELECT from it.
+        merge: a SELECT from their table.
 
     Returns:
         None where a value does not fit into the table, or as of :func:`shown_rows`.
     """
-    name, create = table
-    values, args = row_literals(rows)
-    merge, create = (text.replace("%", "%%") if args else text for text in (merge, create))
-    insert = [f"INSERT INTO {name} VALUES {values}"] if rows else []
-    shown = f"IF @@warning_count = 0 THEN {merge}; END IF"
-    statements = at_once(create, *insert, shown, f"DROP TEMPORARY TABLE {name}")
+    values, args = row_literals(few.rows)
+    merge, create = (text.replace("%", "%%") if args else text for text in (merge, few.create))
+    insert = [f"INSERT INTO {few.table} VALUES {values}"] if few.rows else []
+    shown = only_if("@@warning_count = 0", merge)
+    statements = at_once(create, *insert, shown, f"DROP TEMPORARY TABLE {few.table}")
     return shown_rows(connection, statements, columns, args or None)
 
 
