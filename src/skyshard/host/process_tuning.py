@@ -7,9 +7,11 @@ threads that it made itself. Called before NumPy is imported, it also keeps NumP
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import os
+import sys
 from pathlib import Path
 
 _THRESHOLDS = (50_000, 10, 10)
@@ -17,6 +19,10 @@ _THRESHOLDS = (50_000, 10, 10)
 
 _LINEAR_ALGEBRA = "OPENBLAS_NUM_THREADS"
 """Starting a thread for each core takes a tenth of a second; Skyshard solves nothing but small systems of equations."""
+
+_COMPLAINS_AT_THE_END = "duckdb"
+"""A library that prints a page about each of its objects that is left when a process ends. What was loaded after the
+last czar was opened is not frozen, and nothing is thawed for it: that would cost every command 30 ms."""
 
 _NICE = 10
 _is_allowed = False
@@ -41,6 +47,8 @@ def freeze_loaded() -> None:
     """
     if _is_allowed:
         gc.freeze()
+        if _COMPLAINS_AT_THE_END in sys.modules:
+            atexit.register(gc.unfreeze)
 
 
 def step_back() -> None:
