@@ -157,7 +157,11 @@ _OF_ALL_STORES = {"pixels": "chunks"}
 _LEVELS_OF_STORES: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     ("pixels", "q3c", lambda target: target == "postgresql"),
     ("upsert", "replace", lambda target: target != "postgresql"),
+    ("engine", "MyISAM", lambda _: False),
+    ("engine", "Aria", lambda target: target == CLUSTER),
 )
+"""Factor, level, and whether visits can have it on a store: without transactions a killed store leaves half a tile, but
+for a cluster's ledger."""
 
 
 def _refuse_beside_visits(read: ReadExperiment, cell: Cell) -> None:
@@ -177,7 +181,7 @@ def _refuse_beside_visits(read: ReadExperiment, cell: Cell) -> None:
             raise read.fault(place_of(read, cell, name), what, "name the cells that can be under 'cells'")
     for name, level, can in _LEVELS_OF_STORES:
         if chosen.get(name) == level and not can(target):
-            what = f"{name} {level} contradicts target {target}, which has no such {name}"
+            what = f"{name} {level} contradicts target {target}, which takes no such {name}"
             raise read.fault(place_of(read, cell, name), what, "name the cells that can be under 'cells'")
 
 

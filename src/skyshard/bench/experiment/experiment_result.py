@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field
@@ -130,10 +131,13 @@ class ExactTest(Strict):
 def _ways(possible: str) -> str:
     """A number of ways, readable at any length.
 
-    >>> _ways("13824"), _ways("9" + "0" * 40)
-    ('13,824', '9 × 10^40')
+    >>> _ways("13824"), _ways("1625702400"), _ways("9996" + "0" * 37)
+    ('13,824', '1.6 × 10^9', '1.0 × 10^41')
     """
-    return f"{int(possible):,}" if len(possible) < 10 else f"{possible[0]} × 10^{len(possible) - 1}"
+    if len(possible) < 10:
+        return f"{int(possible):,}"
+    digits, _, power = f"{Decimal(possible):.1e}".partition("e+")
+    return f"{digits} × 10^{power}"
 
 
 class ExperimentResult(Strict):

@@ -54,10 +54,9 @@ def fit_costs(observations: Sequence[Observation]) -> FittedCosts:
         UserError: fewer than three sizes of catalogs.
     """
     warm = [one for one in observations if not one.is_cold]
-    sizes = {tuple(sorted(one.size.rows.items())) for one in warm}
-    if len(sizes) < FEWEST_SIZES:
+    if (sizes := sizes_of(warm)) < FEWEST_SIZES:
         raise UserError(
-            f"{len(sizes)} sizes of catalogs were measured warm, a projection needs {FEWEST_SIZES}",
+            f"{sizes} sizes of catalogs were measured warm, a projection needs {FEWEST_SIZES}",
             remedy="run skyshard bench calibrate, or trials of `alone` on catalogs of several sizes",
         )
     design = _Design.of(warm)
@@ -76,6 +75,11 @@ def fit_costs(observations: Sequence[Observation]) -> FittedCosts:
         has_node_cost=design.has_nodes,
         residuals={(one.trial, one.template): float(log) for one, log in zip(warm, logs, strict=True)},
     )
+
+
+def sizes_of(observations: Sequence[Observation]) -> int:
+    """How many sizes of catalogs were measured warm."""
+    return len({tuple(sorted(one.size.rows.items())) for one in observations if not one.is_cold})
 
 
 @dataclass(frozen=True, slots=True)

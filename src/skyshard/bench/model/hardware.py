@@ -14,7 +14,8 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.strict_files import Strict, read_located
 from skyshard.host.shipped_data import data_folder
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(ge=1e-6, le=1e12)]
+"""Far beyond what there is: where a machine is slower or larger by more, times and sizes are no numbers any more."""
 
 
 class Hardware(Strict):
@@ -33,7 +34,7 @@ class Hardware(Strict):
     """Work of one core in a second, against a core of the machine that the trials ran on."""
     memory_gb: Positive
     """10^9 bytes, of all memory."""
-    memory_for_data: Annotated[float, Field(gt=0, le=1)] = 0.7
+    memory_for_data: Annotated[float, Field(ge=1e-6, le=1)] = 0.7
     """Share of the memory that caches data and indexes."""
     memory_mb_per_s: Positive = 8000.0
     """10^6 bytes a second that all cores together read from cached files."""

@@ -39,6 +39,8 @@ def _read(folder: Path, text: str) -> ReadExperiment:
         ("factors: {target: [sqlite, czar]}\n", "target 'czar' stores no visits"),
         ("factors: {target: [sqlite, cluster]}\nhold: {nodes: 2}\n", "'nodes' contradicts target sqlite"),
         ("cells:\n  a: {target: sqlite, engine: InnoDB}\n  b: {target: mariadb}\n", "'engine' contradicts target"),
+        ("factors: {engine: [InnoDB, Aria]}\nhold: {target: mariadb}\n", "engine Aria contradicts target mariadb"),
+        ("factors: {target: [mariadb, cluster]}\nhold: {engine: MyISAM}\n", "engine MyISAM contradicts target"),
         ("factors: {loader: [image, load-data]}\n", "'loader' is no factor of visits"),
         ("factors: {upsert: [replace, swap]}\n", "'swap' is not one of replace"),
         ("factors: {pixels: [chunks, htm-20]}\nhold: {target: cluster}\n", "'pixels' contradicts target cluster"),

@@ -26,7 +26,13 @@ def test_an_unknown_name_lists_those_that_there_are() -> None:
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [("disk_mb_per_s: 0", "greater than 0"), ("discs: 3", "discs"), ("memory_for_data: 2", "memory_for_data")],
+    [
+        ("disk_mb_per_s: 0", "greater than"),
+        ("disk_iops: 1e-300", "disk_iops"),
+        ("cores: 1e+300", "cores"),
+        ("discs: 3", "discs"),
+        ("memory_for_data: 2", "memory_for_data"),
+    ],
 )
 def test_a_wrong_key_is_named(tmp_path: Path, line: str, words: str) -> None:
     """Zero, unknown and too large are refused with file and key."""
