@@ -87,7 +87,7 @@ def test_parts_become_one_and_answers_stay(testbed: Testbed, database: str) -> N
     assert testbed.compact(database).transaction == 0
 
 
-@pytest.mark.parametrize("engine", ["MyISAM", "InnoDB"])
+@pytest.mark.parametrize("engine", ["MyISAM", pytest.param("InnoDB", marks=pytest.mark.deep)])
 def test_a_part_that_is_lost_is_named_and_repaired_meanwhile(
     testbed: Testbed, sources: list[Path], engine: EngineName
 ) -> None:

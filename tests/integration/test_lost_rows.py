@@ -194,7 +194,7 @@ def rows_without(testbed: Testbed, database: str, sql: str, chunks: set[int]) ->
     return [row for row in rows_in(found) if row[0] not in chunks]
 
 
-@pytest.mark.parametrize("transactions", [1, 2])
+@pytest.mark.parametrize("transactions", [pytest.param(1, marks=pytest.mark.deep), 2])
 def test_dropped_rows_are_gone_everywhere_and_nothing_else_is(
     testbed: Testbed, tmp_path: Path, transactions: int
 ) -> None:
@@ -353,7 +353,7 @@ def test_the_command_drops_lost_rows_when_it_is_told_so_and_says_it_ever_after(
     assert next(one for one in testbed.databases() if one.stored_as == database).dropped_rows == lost.rows
 
 
-@pytest.mark.parametrize("kind", ["no table", "no definition", "not empty"])
+@pytest.mark.parametrize("kind", ["no table", pytest.param("no definition", marks=pytest.mark.deep), "not empty"])
 def test_a_table_of_the_dummy_chunk_that_is_not_as_it_was_is_found_and_made_again(
     testbed: Testbed, database: str, kind: str
 ) -> None:

@@ -221,6 +221,7 @@ def test_requests_of_ingest_clients_are_answered_as_the_table_says(server: Serve
             made.request("DELETE", "/ingest/database/handed_cases?version=55")
 
 
+@pytest.mark.deep
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason="../shared/data/qserv-ingest-case01 is not here")
 def test_golden_answers_hold_for_what_qserv_ingest_brought(server: Served, own_cluster: PrivateCluster) -> None:
     """All of Qserv's own test case, with an index that is added to published tables as its last task does."""

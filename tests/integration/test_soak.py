@@ -1,7 +1,8 @@
 """Endurance in short: faults, changes and moves over three hosts (in length: ``benchmarks/soak.py``).
 
-What meets what is the machine's; the kinds, and their order, are drawn: two of faults and two of changes in a usual
-run, every one at a depth of 4.
+What meets what is the machine's; the kinds, and their order, are drawn; every one comes at a depth of 4. In a usual
+run each fault strikes alone: ``test_running_hosts``, ``test_faults_over_hosts``, ``test_ingest_hosts``,
+``test_queries_over_hosts``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from tests.support.hosts import Lab
 from tests.support.running_site import running_site
 from tests.support.soak import soak
 
-pytestmark = [pytest.mark.hosts, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.hosts, pytest.mark.deep, pytest.mark.timeout(1800)]
 FAULTS, CHANGES = 7, 4
 
 

@@ -5,7 +5,6 @@ Quicker than killing, and every instant can be had: what ``kill -9`` of the driv
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,12 +25,12 @@ from skyshard.registry.stored.store import Store
 from skyshard.runtime.base import Handle
 from skyshard.testbed import Testbed, source_at
 
-STRIDE = max(1, round(36 / DEPTH))
+STRIDE = max(1, round(72 / DEPTH))
 """Of the steps at which a driver is stopped, one in so many; which, is drawn."""
 STEPS_LIMIT_S = max(900, 9600 // STRIDE)
 FEWEST_STEPS = 8
 """All that is stopped has more."""
-MORE_STOPS_THAN = (30 - FEWEST_STEPS) // STRIDE
+MORE_STOPS_THAN = (30 - FEWEST_STEPS) // (STRIDE + STRIDE // 2)
 """Of an ingest, which has more than thirty steps, whatever the first one is."""
 
 
@@ -47,10 +46,16 @@ def some_steps(total: int, stride: int = STRIDE) -> range:
 
 
 def steps_on(stride: int = STRIDE) -> Iterator[int]:
-    """Each ``stride``-th step without an end, from one that is drawn; the first comes soon enough to be there."""
-    first = random.randint(1, min(stride, FEWEST_STEPS))
-    print(f"steps from {first}, each {stride}th")
-    return itertools.count(first, stride)
+    """One step in ``stride`` without an end; the first comes soon enough to be there.
+
+    How far it is to the next one is drawn, too, so that any step may come: to the second one at most ``stride``.
+    """
+    step, nearest, farthest = random.randint(1, min(stride, FEWEST_STEPS)), 1, stride
+    while True:
+        print(f"step {step}")
+        yield step
+        step += random.randint(nearest, farthest)
+        nearest, farthest = (stride + 1) // 2, stride + stride // 2
 
 
 def stop_at(stage: str, done: int = 0) -> Watcher:
