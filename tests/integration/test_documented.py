@@ -28,6 +28,7 @@ from skyshard.host.shipped_data import data_file, data_folder
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 FEWER_QUERIES = "fewer/workloads/quick.yaml"
+FEWER_VISITS = "fewer/hsc.yaml"
 FOR_A_SHELL = re.compile(r"[|<>&;$*?`]")
 SKYSHARD = Path(sys.executable).with_name("skyshard")
 SMALLER = {
@@ -87,7 +88,7 @@ BEFORE = {
     ],
     "docs/how-to/obscore.md": [
         "skyshard cluster start --nodes 2",
-        "skyshard ingest hsc --fraction 0.01 --runtime inline --tables Object,VisitDetector",
+        f"skyshard ingest {FEWER_VISITS} --fraction 0.01 --runtime inline --tables Object,VisitDetector",
     ],
     "docs/how-to/releases.md": [
         "skyshard cluster start --nodes 2",
@@ -111,6 +112,7 @@ def folder(short_folder: Path) -> Iterator[Path]:
     for name in ("synth", "ingest", "queries"):
         (made / name).symlink_to(ROOT / name)
     write_quick(made / FEWER_QUERIES)
+    write_hsc(made / FEWER_VISITS)
     yield made
     run("skyshard cluster destroy", made)
     shutil.rmtree(made)
@@ -127,10 +129,18 @@ def write_quick(file: Path) -> None:
     (file.parents[1] / "sql").symlink_to(data_folder("queries", "sql"))
 
 
+def write_hsc(file: Path) -> None:
+    """The shipped recipe with a twentieth of the detectors, each of which is a row of ObsCore."""
+    recipe = yaml.safe_load(data_file("synth", "recipes", "hsc.yaml").read_text())
+    recipe["visits"]["detectors_per_side"] = 3
+    file.write_text(yaml.safe_dump(recipe))
+
+
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """A line as a shell runs it, with our own skyshard. Where it has nothing for the shell, there is none."""
     for start, more in SMALLER.items():
-        command += f" {more}" if command.startswith(start) else ""
+        is_small = "--fraction " in command and more.startswith("--fraction ")
+        command += f" {more}" if command.startswith(start) and not is_small else ""
     command = command.replace("bench run quick ", f"bench run {FEWER_QUERIES} ")
     environment = clean_environment()
     if command.startswith("skyshard ") and not FOR_A_SHELL.search(re.sub('"[^"]*"', "", command)):
