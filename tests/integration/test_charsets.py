@@ -108,9 +108,25 @@ CHARSET = {
 BEYOND_LATIN = tuple(name for name in COLUMNS if COLUMNS[name][1] in (WIDE, FOUR))
 
 
-@pytest.mark.parametrize("role", ["director", "regular"])
-@pytest.mark.parametrize("kind", ["parquet", "utf8", "latin1"])
-@pytest.mark.parametrize("without", [(), ("lt", "t4")], ids=["load-data", "image"])
+USUAL = {
+    ("load-data", "parquet", "director"), ("image", "parquet", "regular"), ("image", "utf8", "director"),
+    ("load-data", "utf8", "regular"), ("load-data", "latin1", "director"), ("image", "latin1", "regular"),
+}  # fmt: skip
+"""Each pair of a loader, a kind of file and a role once; the other six combinations are deep."""
+
+
+@pytest.mark.parametrize(
+    ("without", "kind", "role"),
+    [
+        pytest.param(
+            () if loader == "load-data" else ("lt", "t4"), kind, role,
+            id=f"{loader}-{kind}-{role}", marks=() if (loader, kind, role) in USUAL else pytest.mark.deep,
+        )
+        for loader in ("load-data", "image")
+        for kind in ("parquet", "utf8", "latin1")
+        for role in ("director", "regular")
+    ],
+)  # fmt: skip
 def test_each_charset_stores_what_mariadb_stores(
     testbed: Testbed, server: Connection, tmp_path: Path, kind: str, role: str, without: tuple[str, ...]
 ) -> None:

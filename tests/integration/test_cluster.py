@@ -180,8 +180,15 @@ def test_a_first_start_that_fails_leaves_nothing(own_cluster: PrivateCluster, mo
     assert not own_cluster.folder.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", ["initialising", "starting"])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("initialising", signal.SIGTERM),
+        ("starting", signal.SIGINT),
+        pytest.param("initialising", signal.SIGINT, marks=pytest.mark.deep),
+        pytest.param("starting", signal.SIGTERM, marks=pytest.mark.deep),
+    ],
+)
 def test_an_interrupted_start_leaves_nothing(own_cluster: PrivateCluster, moment: str, number: signal.Signals) -> None:
     """Ctrl-C or SIGTERM during the first start leaves no process and no folder."""
     command = [*COMMAND, "start", "--nodes", "2", "--cluster", str(own_cluster.folder)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.depth import drawn
 from tests.support.keyed_sky import KeyedSky, Kind
 from tests.support.killing import forget
 
@@ -13,15 +14,16 @@ from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.testbed import Testbed
 
 KINDS = [
-    Kind("bigint unsigned", "double", "bigint unsigned"),
+    pytest.param(Kind("bigint unsigned", "double", "bigint unsigned"), marks=pytest.mark.deep),
     Kind("bigint unsigned", "float", "bigint"),
     Kind("bigint", "float", "bigint unsigned"),
     Kind("bigint", "decimal(12,6)", "decimal(20,0)", is_scattered=True),
     Kind("tinyint", "float", "double"),
-    Kind("bigint unsigned", "float", "double", is_unique=False),
+    pytest.param(Kind("bigint unsigned", "float", "double", is_unique=False), marks=pytest.mark.deep),
     Kind("bigint", "double", "bigint", is_unique=False, is_scattered=True),
 ]
-STATEMENTS = 12
+"""Each type of a key, of a position and of what follows comes in a usual run, keys of one sign beside the other."""
+STATEMENTS = drawn(8)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,11 @@ def place(short_folder: Path) -> Iterator[VisitRange]:
         made.close()
 
 
-@pytest.mark.parametrize("kind", list(VisitKind))
+KINDS = [pytest.param(kind, marks=pytest.mark.deep) if kind is VisitKind.NODE else kind for kind in VisitKind]
+"""Nodes are killed below, too, while more is done than to store visits."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_process_loses_and_doubles_no_tile(place: VisitRange, kind: VisitKind) -> None:
     """The writer, a node, the czar's server; `benchmarks/kill.py --of visits` strikes as often as one likes."""
     strike = place.strike(kind)
