@@ -34,7 +34,7 @@ Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class InputSlice:
-    """A piece of input that one partition task reads: a file of one table, or some row groups of a Parquet file."""
+    """A piece of input that one partition task reads: a file of one table, or some rows of it."""
 
     path: str
     bytes: int
@@ -47,7 +47,11 @@ class InputSlice:
     row_groups: tuple[int, int] | None = None
     """The first and the last row group, of a Parquet file that is read in several slices."""
     span: tuple[int, int] | None = None
-    """The bytes that the row groups take: from, and up to but not including."""
+    """The bytes that the row groups or rows take: from, and up to but not including."""
+    row_range: tuple[int, int] | None = None
+    """The first row, from 0, and the one behind the last, of a FITS table that is read in several slices."""
+    part: str = ""
+    """Which part of the file is read, where it has several and the mapping names one."""
     changed_ns: int = 0
     """The file's time of change when it was planned; 0 where it was not looked at."""
     made: str = ""
@@ -92,13 +96,15 @@ class InputSlice:
     def fingerprint(self) -> str:
         """Digest of the slice's bytes: the same content is the same input, whatever its date and name.
 
-        Row groups, chunk and values of folders count as content: the same bytes for two chunks are two slices.
+        Row groups or rows, chunk, values of folders and the part that is read count as content: the same bytes for two
+        chunks are two slices.
         """
         if self.made:
             return xxhash.xxh3_128_hexdigest(self.made.encode())
         hasher = xxhash.xxh3_128()
         first, last = self.span or (0, sys.maxsize)
-        for what in (self.row_groups, self.chunk, self.is_overlap or None, self.given or None):
+        parts = (self.row_groups, self.chunk, self.is_overlap or None, self.given or None)
+        for what in (*parts, self.row_range, self.part or None):
             hasher.update(f"{what} ".encode() if what is not None else b"")
         try:
             with open(self.path, "rb") as file:

@@ -161,7 +161,7 @@ def _later_file(folder: str, piece: InputSlice) -> Path:
 
 def _name(piece: InputSlice) -> str:
     """A name for a slice of a plan, whose files do not change while it is carried out."""
-    return xxhash.xxh3_128_hexdigest(f"{piece.row_groups} {piece.path}".encode())
+    return xxhash.xxh3_128_hexdigest(f"{piece.row_groups or piece.row_range} {piece.part} {piece.path}".encode())
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:

@@ -14,9 +14,9 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table, is_chunk_column, origin_columns
 from skyshard.ingest.source import InputSlice, Source, SourceTable
+from skyshard.ingest.sources.columnar_files import ColumnarReader, with_rules
 from skyshard.ingest.sources.folder_columns import lost_note
 from skyshard.ingest.sources.numbered_rows import NumberedRows
-from skyshard.ingest.sources.parquet_files import ParquetReader
 from skyshard.ingest.values.column_rules import Rule
 
 Definitions = Mapping[str, tuple[Table, TableLayout]]
@@ -42,7 +42,7 @@ def with_kept_columns(source: Source, database: str, known: Definitions) -> Sour
 def _kept(where: str, database: str, table: SourceTable, kept: Table, layout: TableLayout) -> SourceTable:
     origins = origin_columns() if isinstance(table.reader, NumberedRows) else ()
     reader = table.reader.reader if isinstance(table.reader, NumberedRows) else table.reader
-    if not isinstance(reader, ParquetReader):
+    if not isinstance(reader, ColumnarReader):
         return table
     given = {rule.column.name: rule for rule in reader.rules}
     new = [name for name in given if kept.find(name) is None]
@@ -70,7 +70,7 @@ def _kept(where: str, database: str, table: SourceTable, kept: Table, layout: Ta
     notes = (
         [f"{len(lacking)} columns of the database that the files lack, NULL: {lacking[0].name} ..."] if lacking else []
     )
-    read = replace(reader, rules=tuple(made))
+    read = with_rules(reader, made)
     return replace(
         table, table=replace(kept, columns=(*wanted, *origins)), layout=_with_policies(layout, table.layout),
         slices=slices, reader=NumberedRows(read) if origins else read, notes=(*_notes(table, kept), *notes),

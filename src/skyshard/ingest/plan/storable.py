@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Table
 from skyshard.db.charsets import BYTES_A_CHARACTER, encoded
-from skyshard.ingest.sources.parquet_files import twin_names
+from skyshard.ingest.sources.column_names import twin_names
 from skyshard.rowimage.enum_set import parse_members
 from skyshard.rowimage.record import Field, RecordLayout
 from skyshard.rowimage.sqltype import SqlType, parse_type

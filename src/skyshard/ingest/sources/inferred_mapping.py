@@ -17,11 +17,11 @@ import pyarrow as pa
 from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column, Table, is_chunk_column
 from skyshard.catalog.strict_files import validate_model
+from skyshard.ingest.sources.columnar_files import columnar_slices, is_columnar
 from skyshard.ingest.sources.inferred_roles import ColumnKinds, InferredRole, infer_roles
 from skyshard.ingest.sources.mapped_files import TableFiles
 from skyshard.ingest.sources.mapping import MappedColumn, MappedTable
 from skyshard.ingest.sources.parquet_columns import InferredColumns, infer_columns
-from skyshard.ingest.sources.parquet_files import is_parquet, parquet_slices
 from skyshard.ingest.text.text_file import require_text
 from skyshard.rowimage.sqltype import TypeClass, parse_type
 
@@ -90,22 +90,19 @@ def _other_kinds(tables: Mapping[str, MappedTable], others: Mapping[str, Path]) 
 
 
 def _columns(where: str, mapped: MappedTable, files: list[Path]) -> InferredColumns:
-    if not is_parquet(mapped.format, files[0]):
+    if not is_columnar(mapped.format, files[0]):
         if not mapped.declare:
             require_text(files[0])
             raise UserError(
-                f"{where}: types are inferred from Parquet, and '{files[0]}' is text",
+                f"{where}: types are inferred from Parquet and FITS, and '{files[0]}' is text",
                 remedy="declare the columns of the table",
             )
         return InferredColumns(())
     with ThreadPoolExecutor(_READERS) as readers:
-        schemas = dict(zip(files, readers.map(_schema, files), strict=True))
+        opened = readers.map(lambda path: columnar_slices(path, mapped.format, mapped.fits)[1], files)
+        schemas = dict(zip(files, opened, strict=True))
     declared = {column.name for column in mapped.declare}
     return infer_columns(where, files, schemas, declared | set(mapped.omit))
-
-
-def _schema(path: Path) -> pa.Schema:
-    return parquet_slices(path)[1]
 
 
 def _table(name: str, mapped: MappedTable, columns: InferredColumns) -> Table:

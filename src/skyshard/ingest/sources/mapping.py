@@ -65,6 +65,17 @@ class TextFormat(BaseModel):
         return self
 
 
+class FitsFormat(BaseModel):
+    """Which table of a FITS file is read, and whether its sums are looked at."""
+
+    model_config = _STRICT
+
+    hdu: Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)] | None = None
+    """The number of the unit (0 is the primary one), or its EXTNAME in any letter case; empty: the first table."""
+    checksums: bool = True
+    """False: CHECKSUM and DATASUM of the header are not held against the data."""
+
+
 class MappedColumn(BaseModel):
     """Where a column's values come from; a column without rule is taken from the input column of its own name."""
 
@@ -114,9 +125,10 @@ class MappedTable(TableLayout):
     """Other patterns where ``files`` find nothing; the first of these lists that finds a file is taken."""
     optional: bool = False
     """True: without such files the catalog simply has no such table."""
-    format: Literal["parquet", "text", ""] = ""
-    """Empty: by the files' ending (.parquet, .parq; anything else is text)."""
+    format: Literal["parquet", "fits", "text", ""] = ""
+    """Empty: by the files' ending (.parquet, .parq, .fits, .fits.gz ...; anything else is text)."""
     text: TextFormat = TextFormat()
+    fits: FitsFormat = FitsFormat()
     schema_table: str = ""
     """The table's name in the schema, if it is another; '-' for a table that no schema describes."""
     declare: tuple[DeclaredColumn, ...] = ()

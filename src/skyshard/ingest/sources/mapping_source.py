@@ -1,4 +1,4 @@
-"""Opens catalogs described by a mapping file: Parquet or delimited text in any order, tied to tables.
+"""Opens catalogs described by a mapping file: Parquet, FITS or delimited text in any order, tied to tables.
 
 Opening reads footers and header lines, so that what does not fit is known before anything is touched.
 """
@@ -17,6 +17,14 @@ from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.ingest.source import InputSlice, Origin, Source, SourceTable, asked_for
+from skyshard.ingest.sources.column_names import own_names, twin_names
+from skyshard.ingest.sources.columnar_files import (
+    columnar_slices,
+    is_columnar,
+    other_tables,
+    reader_of,
+    require_degrees,
+)
 from skyshard.ingest.sources.folder_columns import folder_values, lost_columns, lost_note
 from skyshard.ingest.sources.inferred_mapping import InferredTable, infer_tables
 from skyshard.ingest.sources.inferred_types import plain_type
@@ -32,7 +40,6 @@ from skyshard.ingest.sources.mapping import (
 from skyshard.ingest.sources.mapping import Mapping as MappingFile
 from skyshard.ingest.sources.named_layout import layout_of
 from skyshard.ingest.sources.numbered_rows import with_origin
-from skyshard.ingest.sources.parquet_files import ParquetReader, is_parquet, own_names, parquet_slices, twin_names
 from skyshard.ingest.sources.wanted_rows import asked_columns, require_asked, require_condition
 from skyshard.ingest.text.delimited_text import Fields
 from skyshard.ingest.values.column_rules import Rule, input_columns
@@ -85,7 +92,7 @@ def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None =
         omitted = mapping.tables[name].omit
         made = _without_offers(made, omitted)
         lost = _lost_columns(folder, mapped, files.files, made, omitted)
-        notes = (*notes, *lost_note(lost, "; declare them" if is_parquet(mapped.format, files.files[0]) else ""))
+        notes = (*notes, *lost_note(lost, "; declare them" if is_columnar(mapped.format, files.files[0]) else ""))
         tables[name] = replace(made, notes=notes, is_inferred=name in inferred, lost=lost)
     layout = base.model_copy(update={"tables": {name: table.layout for name, table in tables.items()}})
     unopened = frozenset(mapping.tables).difference(wanted)
@@ -109,10 +116,11 @@ def _lost_columns(
 ) -> dict[str, str]:
     """Columns that the names of folders give, not files, and the table neither takes nor omits, each with the first
     folder."""
-    is_columnar = is_parquet(mapped.format, files[0])
+    has_names = is_columnar(mapped.format, files[0])
     taken = {name for piece in made.slices for name, _ in piece.given}
     lost = lost_columns((_below(folder, path) for path in files), {*made.table.column_names, *taken, *omitted})
-    there = own_names(parquet_slices(files[0])[1].names, lost) if lost and is_columnar else {}
+    schema = columnar_slices(files[0], mapped.format, mapped.fits)[1] if lost and has_names else pa.schema([])
+    there = own_names(schema.names, lost)
     return {name: part for name, part in lost.items() if name not in there}
 
 
@@ -149,11 +157,11 @@ def _source_table(
     require_condition(where, mapped.where)
     conversions = tuple(text for rule in rules if (text := rule.describe()))
     conversions += (f"rows where {mapped.where}",) * bool(mapped.where)
-    if is_parquet(mapped.format, files[0]):
-        slices, unused = _parquet(where, folder, mapped, rules, files)
+    if is_columnar(mapped.format, files[0]):
+        slices, unused = _columnar(where, folder, mapped, rules, files)
         if mapped.where:  # how many rows of a file are taken is not known yet
             slices = tuple(replace(piece, rows=None) for piece in slices)
-        made = SourceTable(table, layout, slices, ParquetReader(rules, mapped.where), (*conversions, *unused))
+        made = SourceTable(table, layout, slices, reader_of(mapped, rules, files[0]), (*conversions, *unused))
     else:
         fields, slices, unused = _text(where, mapped, rules, files)
         reader = MappedTextReader(dialect_of(mapped.text), fields, rules, mapped.where)
@@ -229,10 +237,10 @@ def _rule(where: str, column: Column, mapped: MappedTable) -> Rule:
     return made
 
 
-# Parquet
+# Parquet and FITS
 
 
-def _parquet(
+def _columnar(
     where: str, folder: Path, mapped: MappedTable, rules: Sequence[Rule], files: Sequence[Path]
 ) -> tuple[tuple[InputSlice, ...], tuple[str, ...]]:
     """Parts of all files; their columns must be there and of one kind."""
@@ -242,7 +250,8 @@ def _parquet(
     first: pa.Schema | None = None
     kinds: dict[str, tuple[str, Path]] = {}
     with ThreadPoolExecutor(_READERS) as readers:
-        for path, (found, schema) in zip(files, readers.map(parquet_slices, files), strict=True):
+        opened = readers.map(lambda path: columnar_slices(path, mapped.format, mapped.fits), files)
+        for path, (found, schema) in zip(files, opened, strict=True):
             given = _given(_below(folder, path), schema.names, inputs, asked)
             offered = _offered(_below(folder, path), {*schema.names, *given})
             slices += [replace(piece, given=tuple(given.items()), offered=offered) for piece in found]
@@ -254,11 +263,13 @@ def _parquet(
             there = [*names, *given]
             _require_columns(where, path, there, mapped, rules)
             require_asked(where, mapped.where, path, there)
+            require_degrees(where, schema, path, mapped.layout, rules)
             for name, field in zip(names, schema, strict=True):
                 if name in inputs and not mapped.mixed_types:
                     _same_kind(where, field.with_name(name), path, kinds)
     names = first.names if first is not None else []
-    return tuple(slices), _unused(names, own_names(names, inputs, asked).values())
+    unused = _unused(names, own_names(names, inputs, asked).values())
+    return tuple(slices), (*unused, *other_tables(files[0], mapped))
 
 
 def _given(

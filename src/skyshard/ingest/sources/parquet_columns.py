@@ -1,7 +1,8 @@
-"""The columns that the Parquet files of one table have between them: types, files that lack one, lengths of texts.
+"""The columns that the files of one table have between them: types, files that lack one, lengths of texts.
 
-Types come from the files' footers. Values are read of text columns only, for their length; ranges of whole numbers come
-from the footers' statistics, where it matters whether a DOUBLE holds them.
+Types come from footers of Parquet and headers of FITS. Values are read of text columns of Parquet only, for their
+length, which FITS declares; ranges of whole numbers come from the footers' statistics, where it matters whether a
+DOUBLE holds them.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import pyarrow.parquet as pq
 
 from skyshard.basics.errors import UserError
 from skyshard.db.charsets import codec_of
+from skyshard.ingest.fits.table_rows import FITS, declared_length
+from skyshard.ingest.sources.column_names import own_names, twin_names
 from skyshard.ingest.sources.inferred_types import is_supported, plain_type, sql_type_text, widened
-from skyshard.ingest.sources.parquet_files import broken_file, own_names, twin_names
+from skyshard.ingest.sources.parquet_files import broken_file
 from skyshard.ingest.values.arrow_values import plain_array
 
 _READERS = 8
@@ -88,7 +91,7 @@ def infer_columns(
             if name != entry.name and entry.name in several:
                 twins.add(entry.name)
             elif entry.name not in described:
-                _add(where, entry.with_name(name), paths, files, found, unsupported)
+                _add(where, entry.with_name(name), paths, schemas, found, unsupported)
     named = {name: column for name, column in found.items() if name not in unsupported}
     lengths = _text_lengths(files, schemas, [name for name, column in named.items() if _has_length(column.kind)])
     columns = tuple(_column(name, column, len(files), lengths) for name, column in named.items())
@@ -115,7 +118,7 @@ def _add(
     where: str,
     entry: pa.Field,
     paths: Sequence[Path],
-    files: Sequence[Path],
+    schemas: Mapping[Path, pa.Schema],
     found: dict[str, _Found],
     unsupported: dict[str, str],
 ) -> None:
@@ -128,7 +131,7 @@ def _add(
     known.is_required &= not entry.nullable
     known.kinds.setdefault(str(kind), paths[0])
     wide = widened(known.kind, kind, is_exact=False)
-    if wide is None and _is_whole_and_float(known.kind, kind) and _is_exact(entry.name, files):
+    if wide is None and _is_whole_and_float(known.kind, kind) and _is_exact(entry.name, schemas):
         wide = widened(known.kind, kind, is_exact=True)
     if wide is None:
         raise UserError(
@@ -144,12 +147,15 @@ def _is_whole_and_float(one: pa.DataType, other: pa.DataType) -> bool:
     return any(pa.types.is_integer(a) and pa.types.is_floating(b) for a, b in ((one, other), (other, one)))
 
 
-def _is_exact(name: str, files: Sequence[Path]) -> bool:
+def _is_exact(name: str, schemas: Mapping[Path, pa.Schema]) -> bool:
     """True where the statistics of every file with whole numbers show that a DOUBLE holds them."""
-    return all(_within(path, name) for path in files)
+    return all(_within(path, schema, name) for path, schema in schemas.items())
 
 
-def _within(path: Path, name: str) -> bool:
+def _within(path: Path, schema: pa.Schema, name: str) -> bool:
+    if FITS in (schema.metadata or {}):
+        own = own_names(schema.names, [name]).get(name)
+        return own is None or not pa.types.is_integer(schema.field(own).type)
     with pq.ParquetFile(path) as file:
         own = own_names(file.schema_arrow.names, [name]).get(name, "")
         at = file.schema_arrow.get_field_index(own)
@@ -187,6 +193,10 @@ def _text_lengths(
     longest = dict.fromkeys(names, 0)
     is_latin1 = dict.fromkeys(names, True)
     wanted = [(path, own_names(schemas[path].names, names)) for path in files]
+    for path, own in [pair for pair in wanted if FITS in (schemas[pair[0]].metadata or {})]:
+        for name, called in own.items():
+            longest[name] = max(longest[name], declared_length(schemas[path].field(called)))
+        wanted.remove((path, own))
     with ThreadPoolExecutor(_READERS) as readers:
         for found in readers.map(_file_lengths, [pair for pair in wanted if pair[1]]):
             for name, (length, is_one) in found.items():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +19,13 @@ import pyarrow.parquet as pq
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.ingest.source import InputBatch, InputSlice, batch_rows, pair_of
+from skyshard.ingest.source import InputBatch, InputSlice, batch_rows
+from skyshard.ingest.sources.column_names import wanted_names
+from skyshard.ingest.sources.made_rows import made_batch
 from skyshard.ingest.sources.parquet_types import intervals, old_timestamps, told_batches, told_schema
-from skyshard.ingest.sources.wanted_rows import asked_columns, wanted_rows
+from skyshard.ingest.sources.wanted_rows import asked_columns
 from skyshard.ingest.values.arrow_values import plain_array
-from skyshard.ingest.values.column_rules import Rule, make_columns
-from skyshard.ingest.values.text_values import RowError
+from skyshard.ingest.values.column_rules import Rule
 
 SPLIT_BYTES = 256 << 20
 """Files are split, between row groups, into slices of about this size."""
@@ -70,27 +71,10 @@ class ParquetReader:
                     unmasked = _unmasked(batch, masks, counted)
                     called = unmasked.rename_columns([names.get(name, name) for name in unmasked.schema.names])
                     given = InputBatch(called, first_row, conversions=counted)
-                    yield self._made(piece, given, rules, table, layout)
+                    yield made_batch(piece, given, rules, self.where, table, layout)
                     first_row += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             raise broken_file(piece.path, error) from None
-
-    def _made(
-        self, piece: InputSlice, given: InputBatch, rules: tuple[Rule, ...], table: Table, layout: TableLayout
-    ) -> InputBatch:
-        """The table's columns of a batch of the file's, of the rows that are wanted."""
-        conversions = Counter(given.conversions)
-        named = dict(zip(given.batch.schema.names, given.batch.columns, strict=True))
-        rows = given.batch.num_rows
-        named |= {name: pa.repeat(pa.scalar(text, pa.string()), rows) for name, text in piece.given}
-        taken, inputs = wanted_rows(piece, given, named, self.where)
-        try:
-            made = make_columns(rules, inputs, taken.batch.num_rows, frozenset(layout.position or ()), conversions)
-        except RowError as error:
-            raise error.in_file(piece.path, taken.number(error.row)) from None
-        typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
-        positions = pair_of(made.exact, layout.position)
-        return replace(taken, batch=typed, positions=positions, conversions=conversions, given_floats=made.given_floats)
 
 
 def _opened(path: str, old_timestamps: str) -> pq.ParquetFile:
@@ -119,40 +103,6 @@ def _batches(file: pq.ParquetFile, rows: int, groups: range, names: list[str]) -
     for group in groups:
         count = file.metadata.row_group(group).num_rows
         yield pa.RecordBatch.from_arrays([pa.nulls(count)], names=["\0"])
-
-
-def own_names(names: Sequence[str], wanted: Collection[str], asked: Collection[str] = ()) -> dict[str, str]:
-    """What a file calls the wanted columns that it has: names are one whatever their case, as in SQL.
-
-    The name itself goes first; of several others that differ from it in case only, none is taken, and none by two.
-
-    Args:
-        asked: more columns, which have to be spelled as they are.
-
-    >>> own_names(["ID", "Flux", "flux", "RA", "Dec"], ["id", "flux", "FLUX", "dec", "DEC"], ["ra"])
-    {'flux': 'flux', 'id': 'ID'}
-    """
-    spellings: dict[str, list[str]] = {}
-    for name in names:
-        spellings.setdefault(name.lower(), []).append(name)
-    there, spelled = set(names), Counter(name.lower() for name in {*wanted, *asked})
-    others = {name: spellings.get(name.lower(), []) for name in wanted if name not in there}
-    alike = {name: found[0] for name, found in others.items() if len(found) == 1 and spelled[name.lower()] == 1}
-    exact = {name: name for name in (*wanted, *asked) if name in there}
-    return exact | alike
-
-
-def twin_names(names: Sequence[str]) -> dict[str, list[str]]:
-    """The names that occur more than once, case aside, and what the others of each are.
-
-    >>> twin_names(["id", "Flux", "flux", "ra", "ra"])
-    {'Flux': ['flux'], 'flux': ['Flux'], 'ra': ['ra']}
-    """
-    spellings: dict[str, list[str]] = {}
-    for name in names:
-        spellings.setdefault(name.lower(), []).append(name)
-    several = [found for found in spellings.values() if len(found) > 1]
-    return {name: [*found[: found.index(name)], *found[found.index(name) + 1 :]] for found in several for name in found}
 
 
 def _masks(schema: pa.Schema) -> dict[str, str]:
@@ -192,20 +142,9 @@ def _wanted(
     asked: frozenset[str],
     masks: Mapping[str, str],
 ) -> dict[str, str]:
-    """The columns to read, in the file's order, and what rules call each; a missing one is named, and one that occurs
-    twice."""
+    """The columns to read, in the file's order, and what rules call each; flags of masked ones among them."""
     given = file.schema_arrow.names
-    own = own_names(given, frozenset().union(*(rule.inputs for rule in rules)), asked)
-    for rule in rules:
-        missing = sorted(rule.inputs - own.keys() - dict(piece.given).keys())
-        if missing and not rule.may_lack:
-            raise UserError(
-                f"'{piece.path}' has no column '{missing[0]}' for '{rule.column.name}' of table '{table.name}'",
-                remedy="name another with 'from', omit it, or allow it to be missing",
-            )
-    wanted = {name: called for called, name in own.items()}
-    if twice := sorted(name for name, count in Counter(given).items() if count > 1 and name in wanted):
-        raise UserError(f"'{piece.path}' has column '{twice[0]}' twice", remedy="name each column once")
+    wanted = wanted_names(piece, given, rules, table, asked)
     wanted |= {masks[name]: masks[name] for name in wanted.keys() & masks.keys()}
     return {name: wanted[name] for name in given if name in wanted}
 

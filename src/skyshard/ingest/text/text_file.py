@@ -34,11 +34,11 @@ _PACKED: tuple[tuple[re.Pattern[bytes], Callable[..., Any]], ...] = (
     (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), open_bzip2),
     (re.compile(rb"\xfd7zXZ\x00"), open_xz),
 )
-_PARQUET = "a Parquet file"
+_PARQUET, _FITS = "a Parquet file", "a FITS file"
 _OTHER = {
     b"PK\x03\x04": "a zip archive", b"\x28\xb5\x2f\xfd": "packed by zstd", b"\x04\x22\x4d\x18": "packed by lz4",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"\x1f\x9d": "packed by compress", b"PAR1\x15": _PARQUET,
-    b"SIMPLE  =": "a FITS file", b"\x89HDF\r\n": "an HDF5 file", b"SQLite format 3\x00": "an SQLite database",
+    b"SIMPLE  =": _FITS, b"\x89HDF\r\n": "an HDF5 file", b"SQLite format 3\x00": "an SQLite database",
     b"%PDF-": "a PDF document", b"ARROW1\0\0": "an Arrow file", b"<?xml ": "an XML document",
     b"<VOTABLE": "an XML document", b"\x93NUMPY": "an array of NumPy", b"\x5d\0\0": "packed by lzma",
 }  # fmt: skip
@@ -47,7 +47,8 @@ _UNPACK = "unpack it, or write it as text (plain or gzip)"
 _WRITE = "write its rows as Parquet or text"
 _INSTEAD = {
     _PARQUET: "let its name end in .parquet, or say format: parquet",
-    **dict.fromkeys(("a FITS file", "an HDF5 file", "an SQLite database", "a PDF document"), _WRITE),
+    _FITS: "let its name end in .fits or .fits.gz, or say format: fits",
+    **dict.fromkeys(("an HDF5 file", "an SQLite database", "a PDF document"), _WRITE),
     **dict.fromkeys(("an Arrow file", "an XML document", "an array of NumPy"), _WRITE),
 }
 """What to do with those that nothing unpacks."""
@@ -120,6 +121,13 @@ def require_text(path: str | Path) -> None:
     """
     with open_text(path):
         pass
+
+
+def open_unpacked(path: str | Path) -> BufferedReader:
+    """The bytes of a file of any kind, unpacked; errors are those of the packers."""
+    with open(path, "rb") as file:
+        first = file.read(_FIRST)
+    return _unpacked(path, first)
 
 
 def _unpacked(path: str | Path, first: bytes) -> BufferedReader:

@@ -14,11 +14,11 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.felis_schemas import FelisTable, read_schema, read_schema_file, schema_names
 from skyshard.catalog.strict_files import load_yaml, validate_model
 from skyshard.ingest.sources.butler_paths import read_butler_path
+from skyshard.ingest.sources.columnar_files import is_columnar
 from skyshard.ingest.sources.folder_mapping import DATASET_TYPES, map_folder
 from skyshard.ingest.sources.mapping import Mapping as MappingFile
 from skyshard.ingest.sources.mapping_source import open_mapped, open_mapping
 from skyshard.ingest.sources.open_source import is_source_folder, open_source
-from skyshard.ingest.sources.parquet_files import is_parquet
 from skyshard.releases.schema_changes.schema_side import (
     SchemaSide,
     SideTable,
@@ -48,7 +48,7 @@ def open_side(text: str, databases: DatabaseTables | None) -> SchemaSide:
         databases: None without a running cluster.
 
     Raises:
-        UserError: nothing of that name, or two things; a file that is neither schema, mapping nor Parquet.
+        UserError: nothing of that name, or two things; a file that is neither schema, mapping, Parquet nor FITS.
     """
     kind, colon, name = text.partition(":")
     if colon and kind in _KINDS:
@@ -102,8 +102,8 @@ def _of_file(path: Path) -> SchemaSide:
         if isinstance(content, Mapping) and isinstance(content.get("tables"), list):
             return _felis(str(path), read_schema_file(path))
         return side_of_source(f"mapping {path}", open_mapping(path).tables)
-    if not is_parquet("", path):
-        raise UserError(f"'{path}' is no Parquet file, mapping or Felis schema", remedy="give one of these")
+    if not is_columnar("", path):
+        raise UserError(f"'{path}' is no Parquet or FITS file, mapping or Felis schema", remedy="give one of these")
     return _single_file(path)
 
 

@@ -190,10 +190,10 @@ def test_text_files_need_declared_columns(tmp_path: Path) -> None:
 
 
 def test_other_files_are_called_what_they_are(tmp_path: Path) -> None:
-    """Nobody is asked to declare the columns of FITS."""
-    (tmp_path / "a.fits").write_bytes(b"SIMPLE  =                    T")
-    with pytest.raises(UserError, match=r"a\.fits' is a FITS file, no text"):
-        opened(tmp_path, files=["a.fits"])
+    """Nobody is asked to declare the columns of a database."""
+    (tmp_path / "a.db").write_bytes(b"SQLite format 3\0")
+    with pytest.raises(UserError, match=r"a\.db' is an SQLite database, no text"):
+        opened(tmp_path, files=["a.db"])
 
 
 def test_masked_values_of_astropy_are_null(tmp_path: Path) -> None:

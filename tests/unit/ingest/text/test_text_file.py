@@ -73,10 +73,10 @@ def test_a_file_with_a_mark_is_utf8_whatever_was_declared(tmp_path: Path) -> Non
     [
         (b"PK\x03\x04rest", "is a zip archive, no text; unpack it"),
         (b"PAR1\x15rest", "is a Parquet file, no text; let its name end in .parquet"),
-        (b"SIMPLE  = T", "is a FITS file, no text; write its rows as Parquet or text"),
+        (b"SIMPLE  = T", "is a FITS file, no text; let its name end in .fits"),
         (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, no text; write its rows as Parquet or text"),
         (b'<?xml version="1.0"?>\n<VOTABLE/>', "is an XML document, no text; write its rows as Parquet or text"),
-        (gzip.compress(b"SIMPLE  = T"), "is a FITS file, packed, no text; write its rows as Parquet or text"),
+        (gzip.compress(b"SIMPLE  = T"), "is a FITS file, packed, no text; let its name end in .fits"),
         (bz2.compress(b"PAR1\x15rest"), "is a Parquet file, packed, no text; unpack it"),
         (gzip.compress(gzip.compress(b"1\n")), "is packed twice, no text; unpack it"),
         (lzma.compress(b"1\n", lzma.FORMAT_ALONE), "is packed by lzma, no text; unpack it"),

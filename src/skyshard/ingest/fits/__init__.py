@@ -1,0 +1,1 @@
+"""FITS: headers, table extensions, and rows as Arrow arrays."""

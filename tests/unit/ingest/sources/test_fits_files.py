@@ -1,0 +1,175 @@
+"""FITS tables as input of a mapping: equal to the same rows in Parquet, refused in one line where they are broken."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from tests.support.fits_tables import PRIMARY, FitsColumn, column, fits_file, image_hdu, table_hdu
+from tests.support.partitioned import digests_of, partition_all
+
+from skyshard.basics.errors import UserError
+from skyshard.ingest.source import Source
+from skyshard.ingest.sources.fits_files import fits_slices
+from skyshard.ingest.sources.open_source import open_source
+
+N = 500
+
+
+def write_mapping(folder: Path, name: str = "m.yaml", **tables: dict[str, Any]) -> Path:
+    content = {
+        "version": 1, "database": "made", "schema": "infer", "tables": tables,
+        "striping": {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667},
+    }  # fmt: skip
+    (folder / name).write_text(yaml.safe_dump(content))
+    return folder / name
+
+
+def rows(seed: int = 7) -> tuple[list[FitsColumn], pa.Table]:
+    """The same rows twice: of every type, with NULL, NaN and the ends of each."""
+    random = np.random.default_rng(seed)
+    ids = random.permutation(N).astype(np.int64)
+    ids[:2] = (1 << 63) - 1, (1 << 53) + 1
+    unsigned = random.integers(0, 1 << 64, N, np.uint64, endpoint=False)
+    unsigned[:2] = 0, (1 << 64) - 1
+    flux = random.normal(size=(N, 3)).astype(np.float32)
+    flux[3, 1] = np.nan
+    small = random.integers(-5, 5, N, np.int16)
+    bands = np.array([b"", b"g", b"HSC-I "])[random.integers(0, 3, N)]
+    is_good = random.integers(0, 3, N)
+    ra, dec = random.random(N) * 360, random.random(N) * 180 - 90
+    columns = [
+        column("id", "K", ids), column("ra", "D", ra), column("dec", "D", dec), column("flux", "3E", flux),
+        column("small", "I", small, TNULL=-5), column("band", "6A", bands),
+        column("u", "K", (unsigned ^ np.uint64(1 << 63)).view(np.int64), TZERO=1 << 63),
+        column("good", "L", np.array([b"F", b"T", b"\0"])[is_good]), column("byte", "B", small & 255),
+    ]  # fmt: skip
+    texts = pa.array([band.decode().rstrip() for band in bands.tolist()])
+    values = {
+        "id": ids, "ra": ra, "dec": dec, **{f"flux_{place}": flux[:, place] for place in range(3)},
+        "small": pa.array(small, mask=small == -5), "band": texts, "u": unsigned,
+        "good": pa.array(is_good == 1, mask=is_good == 2), "byte": (small & 255).astype(np.uint8),
+    }  # fmt: skip
+    return columns, pa.table(values)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_fits_and_parquet_of_the_same_rows_are_equal_tables(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """Chunk by chunk the same digests, with the columns that are inferred from the FITS file."""
+    columns, table = rows()
+    name = "a.fits" if pack is bytes else "a.fits.gz"
+    (tmp_path / name).write_bytes(pack(fits_file(table_hdu(columns, datasum=True))))
+    pq.write_table(table, tmp_path / "a.parquet")
+    given = open_source(write_mapping(tmp_path, Object={"files": [name]}))
+    declared = [{"name": c.name, "type": c.type.text, "nullable": c.is_nullable} for c in given.tables["Object"].table]
+    roles = {"role": "director", "key": "id", "position": ["ra", "dec"]}
+    other = open_source(
+        write_mapping(tmp_path, "p.yaml", Object={"files": ["a.parquet"], "declare": declared, **roles})
+    )
+    mine = digests_of(partition_all(given, tmp_path / "s1")["Object"])
+    assert mine == digests_of(partition_all(other, tmp_path / "s2")["Object"])
+    assert len(mine) > 100
+    inferred = open_source(write_mapping(tmp_path, "i.yaml", Object={"files": ["a.parquet"]})).tables["Object"].table
+    types = {column.name: column.type.text for column in given.tables["Object"].table}
+    assert {column.name: column.type.text for column in inferred if column.name != "band"} == {
+        name: text for name, text in types.items() if name != "band"
+    }
+
+
+def test_rows_of_a_large_table_are_slices(tmp_path: Path) -> None:
+    """Slices cover rows and bytes once, give the rows of the whole, and each has a digest of its own."""
+    columns, _ = rows()
+    path = tmp_path / "a.fits"
+    path.write_bytes(fits_file(table_hdu(columns, datasum=True)))
+    slices, schema = fits_slices(path, split_bytes=5000)
+    assert len(slices) == 6
+    assert sum(piece.bytes for piece in slices) == path.stat().st_size
+    assert sum(piece.rows or 0 for piece in slices) == N
+    assert len({piece.fingerprint() for piece in slices}) == len(slices)
+    entry = open_source(write_mapping(tmp_path, Object={"files": ["a.fits"]})).tables["Object"]
+    batches = [[*entry.reader.batches(piece, entry.table, entry.layout)] for piece in (*slices, entry.slices[0])]
+    assert [one.first_row for several in batches[:-1] for one in several] == [
+        1 + s.row_range[0] for s in slices if s.row_range
+    ]
+    parts = [one.batch for several in batches[:-1] for one in several]
+    assert pa.Table.from_batches(parts).equals(pa.Table.from_batches([one.batch for one in batches[-1]]))
+    assert schema.names == entry.table.column_names
+
+
+def refused(source: Callable[[], Source], staging: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        partition_all(source(), staging)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+PLAIN = [column("id", "K", [1, 2]), column("ra", "D", [1.0, 2.0]), column("dec", "D", [3.0, 4.0])]
+BROKEN: dict[str, tuple[bytes, dict[str, Any], str]] = {
+    "no FITS": (b"id,ra\n1,2\n" * 500, {}, "a.fits' is no FITS file; fix the pattern"),
+    "empty": (b"", {}, "is no FITS file"),
+    "images": (fits_file(image_hdu()), {}, "has no table, only images: HDU 0 is an image, 1 is an image"),
+    "tiles": (fits_file(table_hdu(PLAIN, ZIMAGE=True)), {}, "has no table, only images"),
+    "fpack": (fits_file(table_hdu(PLAIN, ZTABLE=True)), {}, "HDU 1 is a table packed by fpack; unpack it with funpack"),
+    "cut off": (fits_file(table_hdu(PLAIN))[:5780], {}, "is cut off: HDU 1 goes on to byte 5808, the file has 5780"),
+    "cut header": (PRIMARY + b"XTENSION= 'BINTABLE'".ljust(80), {}, "is cut off in a header"),
+    "packed, cut": (gzip.compress(fits_file(table_hdu(PLAIN)))[:-20], {}, "is a broken packed file"),
+    "other HDU": (fits_file(table_hdu(PLAIN)), {"hdu": "COADD"}, "has no HDU 'COADD': HDU 0 is an image, 1 is a table"),
+    "image HDU": (fits_file(image_hdu(EXTNAME="I")), {"hdu": 1}, "HDU 1 'I' is an image, no table"),
+    "sum": (fits_file(table_hdu(PLAIN, DATASUM="5")), {}, "HDU 1: the sum of its data is"),
+    "form": (fits_file(table_hdu([*PLAIN, FitsColumn("x", "7S", np.zeros((2, 7), np.uint8))])), {},
+             "HDU 1: column 'x': TFORM '7S' is none of the standard's"),
+    "widths": (fits_file(table_hdu(PLAIN, NAXIS1=25)), {}, "HDU 1: its columns take 24 bytes, its rows have 25"),
+    "logical": (fits_file(table_hdu([*PLAIN, column("ok", "L", [b"T", b"1"])], EXTNAME="C")), {},
+                "a.fits[C]', row 2, column 'ok': byte 49 is no logical"),
+    "text": (fits_file(table_hdu([*PLAIN, column("t", "2A", [b"a", b"\xe9"])])), {},
+             "a.fits[1]', row 2, column 't': '\\xe9' is not ASCII"),
+    "radians": (fits_file(table_hdu([PLAIN[0], column("ra", "D", [1, 2], TUNIT="rad"), PLAIN[2]])), {},
+                "column 'ra' is in rad, and positions are in degrees; give it a factor"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_file_is_refused_in_one_line(fault: str, tmp_path: Path) -> None:
+    """File, HDU, column and row, as far as the fault has them, and what to do."""
+    content, fits, message = BROKEN[fault]
+    (tmp_path / "a.fits").write_bytes(content)
+    mapping = write_mapping(tmp_path, Object={"files": ["a.fits"], "fits": fits})
+    assert message in refused(lambda: open_source(mapping), tmp_path / "staging")
+
+
+def test_stale_sums_may_be_passed_over(tmp_path: Path) -> None:
+    """``checksums: false`` takes the data as they are."""
+    (tmp_path / "a.fits").write_bytes(fits_file(table_hdu(PLAIN, DATASUM="5")))
+    source = open_source(write_mapping(tmp_path, Object={"files": ["a.fits"], "fits": {"checksums": False}}))
+    assert partition_all(source, tmp_path / "staging")
+
+
+def test_tables_of_one_file_are_inputs_of_their_own(tmp_path: Path) -> None:
+    """Two tables of a catalog may be in one file; another HDU of it is other content, and what is not read is said."""
+    second = table_hdu([column("visit", "J", [5])], EXTNAME="VISIT")
+    (tmp_path / "a.fits").write_bytes(fits_file(table_hdu(PLAIN), second))
+    source = open_source(
+        write_mapping(tmp_path, Object={"files": ["a.fits"]}, Visit={"files": ["a.fits"], "fits": {"hdu": "visit"}})
+    )
+    assert source.tables["Visit"].table.column_names == ["visit"]
+    digests = [source.tables[name].slices[0].fingerprint() for name in ("Object", "Visit")]
+    assert digests[0] != digests[1]
+    assert any("2 'VISIT'" in text for text in source.tables["Object"].conversions)
+
+
+def test_lists_are_left_out_and_names_that_differ_in_case_are_one(tmp_path: Path) -> None:
+    """What no column takes is left out and said, as it is of Parquet."""
+    columns = [*PLAIN, column("Flux", "E", [1, 2]), column("flux", "E", [3, 4]),
+               column("spec", "200E", np.ones((2, 200))), column("list", "PE(3)", [[0, 0], [0, 0]])]  # fmt: skip
+    (tmp_path / "a.fits").write_bytes(fits_file(table_hdu(columns)))
+    table = open_source(write_mapping(tmp_path, Object={"files": ["a.fits"]})).tables["Object"]
+    assert table.table.column_names == ["id", "ra", "dec", "Flux"]
+    assert any("spec list<item: float>, list list<item: float>" in note for note in table.notes)
+    assert any("another differs in case only: flux" in note for note in table.notes)
