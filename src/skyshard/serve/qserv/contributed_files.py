@@ -15,7 +15,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPException, HTTPResponse
@@ -40,6 +40,29 @@ class Allowed:
     everything: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a file is; of HTTP also how it is asked for: headers are ``Name: value``."""
+
+    url: str
+    method: str = "GET"
+    sent: str = ""
+    headers: Sequence[str] = ()
+
+    def request(self) -> urllib.request.Request:
+        pairs = (one.partition(":") for one in self.headers)
+        headers = {name: value.strip() for name, _, value in pairs}
+        return urllib.request.Request(self.url, self.sent.encode() or None, headers, method=self.method)
+
+
+class HttpFailed(ClusterError):
+    """A web server that gives no file, but ``status``: an error of it may be over later, as Qserv's clients expect."""
+
+    def __init__(self, what: str, *, status: int) -> None:
+        self.status = status
+        super().__init__(what, remedy="check the URL", retryable=status >= 400)
+
+
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, request: urllib.request.Request, file: IO[bytes], code: int, words: str, headers: Message, url: str
@@ -48,14 +71,23 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def fetch(
-    url: str, allowed: Allowed, into: Path, *, limit_bytes: int, ending: threading.Event, within_s: float = BROUGHT_S
+    source: Source,
+    allowed: Allowed,
+    into: Path,
+    *,
+    limit_bytes: int,
+    ending: threading.Event,
+    is_wanted: Callable[[], bool] = lambda: True,
+    within_s: float = BROUGHT_S,
 ) -> tuple[Path, bool]:
     """The file that a URL names, and whether it is a copy of ours, at ``into``.
 
     Raises:
         UserError: another kind of URL, or a place that is not allowed, or nothing is there.
-        ClusterError: a host that does not answer in time, or the process ends (retryable).
+        ClusterError: a host that does not answer in time, or with an error, or the process ends (retryable); the file
+            is not wanted any more.
     """
+    url = source.url
     try:
         parts = urllib.parse.urlsplit(url)
         host = parts.hostname
@@ -67,7 +99,8 @@ def fetch(
         raise _no_url(url)
     if not allowed.everything and not {host, parts.netloc} & set(allowed.hosts):
         raise UserError(f"files from {host} are not allowed", remedy="its operator can allow it: ingest_hosts")
-    _Brought(url, into.with_suffix(f".{uuid.uuid4().hex}"), limit_bytes).wait(within_s, ending).replace(into)
+    brought = _Brought(source, into.with_suffix(f".{uuid.uuid4().hex}"), limit_bytes)
+    brought.wait(within_s, ending, is_wanted).replace(into)
     return into, True
 
 
@@ -90,20 +123,20 @@ class _Brought:
     """A file that a thread of its own brings to a place of its own; a host that is slow keeps neither a client nor the
     process: who waits no longer leaves the thread alone, which then removes what it has."""
 
-    def __init__(self, url: str, draft: Path, limit_bytes: int) -> None:
-        self._url, self._draft, self._limit_bytes = url, draft, limit_bytes
+    def __init__(self, source: Source, draft: Path, limit_bytes: int) -> None:
+        self._source, self._url, self._draft, self._limit_bytes = source, source.url, draft, limit_bytes
         self._ended = queue.SimpleQueue[Exception | None]()
         self._is_left = threading.Event()
         threading.Thread(target=self._work, name="bring", daemon=True).start()
 
-    def wait(self, within_s: float, ending: threading.Event) -> Path:
+    def wait(self, within_s: float, ending: threading.Event, is_wanted: Callable[[], bool]) -> Path:
         """Where the whole file is.
 
         Raises:
             UserError, ClusterError: as of ``fetch``; nothing is left of it.
         """
         deadline = time.monotonic() + within_s
-        while not ending.is_set() and time.monotonic() < deadline:
+        while is_wanted() and not ending.is_set() and time.monotonic() < deadline:
             try:
                 error = self._ended.get(timeout=LOOK_S)
             except queue.Empty:
@@ -113,6 +146,7 @@ class _Brought:
             return self._draft
         self._is_left.set()
         why = "the server ends" if ending.is_set() else f"it took longer than {within_s:g} s"
+        why = why if is_wanted() else "it is not wanted any more"
         raise ClusterError(f"{self._url} was not read: {why}", remedy="try again", retryable=True)
 
     def _work(self) -> None:
@@ -128,12 +162,12 @@ class _Brought:
     def _bring(self) -> None:
         opener = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
         try:
-            answer: Any = opener.open(self._url, timeout=SILENT_S)
+            answer: Any = opener.open(self._source.request(), timeout=SILENT_S)
             with answer, self._draft.open("wb") as file:
                 self._copy(answer, file)
         except urllib.error.HTTPError as error:
             error.close()
-            raise UserError(f"{self._url} gives HTTP {error.code}: {error.reason}", remedy="check the URL") from None
+            raise HttpFailed(f"{self._url} gives HTTP {error.code}: {error.reason}", status=error.code) from None
         except SkyshardError:
             raise
         except (OSError, ValueError, HTTPException) as error:

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import re
 import shutil
 import threading
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from starlette.datastructures import UploadFile
-from starlette.routing import Route
-
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError, words_of
 from skyshard.catalog.dialect_marks import mark_of, require_line_end
-from skyshard.host.processes import is_running_here, own_name
+from skyshard.host.processes import own_name
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
-from skyshard.serve.access import Scope
-from skyshard.serve.http.form import open_form
-from skyshard.serve.lanes import Lanes
 from skyshard.serve.qserv.chunk_routes import require_chunk
-from skyshard.serve.qserv.contributed_files import Allowed, count_rows, fetch, keep
-from skyshard.serve.qserv.envelope import Asked, Desk, NotThere, Payload
-from skyshard.serve.qserv.form_head import first_fields
-from skyshard.serve.qserv.ingest_json import contribution_json
+from skyshard.serve.qserv.contributed_files import Allowed, HttpFailed, Source, count_rows, fetch, keep
+from skyshard.serve.qserv.envelope import Asked, NotThere
 from skyshard.serve.qserv.ingest_state import (
     CHARSETS,
     ContribState,
@@ -37,12 +30,21 @@ from skyshard.serve.qserv.ingest_state import (
     now_ms,
     regular_tables,
 )
-from skyshard.serve.qserv.json_rows import encoding_of
-from skyshard.serve.qserv.posted_rows import lines_of
 
 MARKS, LINE_END = ("fields_terminated_by", "fields_enclosed_by", "fields_escaped_by"), "lines_terminated_by"
 ESCAPE = "fields_escaped_by"
 REGULAR = -1
+METHODS = ("GET", "POST", "PUT", "DELETE")
+_BETWEEN_HEADERS = re.compile(r",(?=\s*[\w-]+:)")
+_HEADER = re.compile(
+    r"(?!(?i:host|content-length|transfer-encoding|connection)\s*:)[!#$%&'*+.^`|~\w-]+:[\t\x20-\x7e]*", re.ASCII
+)
+WARNINGS, MOST_WARNINGS = 64, 65_535
+"""Of servers that a client wants to be told; here rows are loaded strictly, so that there are none."""
+RETRIES, MOST_RETRIES = 1, 10
+"""Of a contribution that nobody waits for, as Qserv is set up."""
+RETRY_S = 1.0
+"""Before it is tried again."""
 Brought = IO[bytes] | Callable[[], bytes]
 """A file that a request brought, or what makes its content."""
 
@@ -56,6 +58,11 @@ class Contributions:
         self._ending = ending
         self._allowed = allowed
         self._limit_bytes = limit_bytes
+        self._name = f"{own_name()} {uuid.uuid4().hex[:8]}"
+        self._serving = state.serving(self._name)
+        self._under_way = 0
+        self._unwanted: set[int] = set()
+        """Those under way that were cancelled here, or whose transaction was aborted."""
 
     def add(self, asked: Asked, *, is_async: bool, url: str) -> Contribution:
         """Note a contribution; its rows are read later.
@@ -77,11 +84,27 @@ class Contributions:
             made = Contribution(
                 id=self._state.next_number("contribution"), transaction=number, table=table, chunk=chunk, url=url,
                 is_overlap=chunk != REGULAR and asked.flag("overlap"), is_async=is_async, created_ms=now_ms(),
-                charset=charset, dialect=_dialect(asked), process=own_name(),
+                charset=charset, dialect=_dialect(asked), process=self._name, **_of_http(asked),
+                most_warnings=whole_of(asked, "max_num_warnings", WARNINGS, MOST_WARNINGS) or WARNINGS,
+                most_retries=whole_of(asked, "num_retries", RETRIES, MOST_RETRIES) if is_async else 0,
             )  # fmt: skip
             registered.contributions.append(made)
+            self._begin()
             self._state.put(registered)
         return made
+
+    def _begin(self) -> None:
+        """One more is under way: other processes are to know that this one is there. Within the lock."""
+        if not self._under_way:
+            self._serving.take()
+        self._under_way += 1
+
+    def _end(self, number: int) -> None:
+        with self._state.lock:
+            self._unwanted.discard(number)
+            self._under_way -= 1
+            if not self._under_way:
+                self._serving.leave()
 
     def _chunk(self, asked: Asked, registered: Registered, table: str) -> int:
         if table in regular_tables(registered):
@@ -90,27 +113,61 @@ class Contributions:
         require_chunk(registered, chunk)
         return chunk
 
-    def read(self, number: int, *, brought: Brought | None = None) -> Contribution:
-        """Find or bring the file of a contribution; what fails is noted in it."""
-        registered, one = self._state.with_contribution(number)
+    def read(self, number: int, *, brought: Brought | None = None, retries: int = 0) -> Contribution:
+        """Find or bring the file of a contribution; what fails is noted in it, and tried again so often at most."""
+        try:
+            for left in range(retries, -1, -1):
+                if (registered := self._begun(number)) is None:
+                    break
+                changes = self._tried(*registered, brought)
+                if not (left and changes["can_retry"] and self._goes_on(number, changes)):
+                    return self._change(number, changes)
+                self._ending.wait(RETRY_S)
+            return self._state.with_contribution(number)[1]
+        finally:
+            self._end(number)
+
+    def read_all(self, made: Contribution) -> Contribution:
+        """The same as often as its client wants."""
+        return self.read(made.id, retries=made.most_retries)
+
+    def _begun(self, number: int) -> tuple[Registered, Contribution] | None:
+        """A contribution that is read now; None where it was cancelled before."""
+        with self._state.lock:
+            registered, one = self._state.with_contribution(number)
+            if one.state is not ContribState.IN_PROGRESS:
+                return None
+            one.begun_ms = now_ms()
+            self._state.put(registered)
+            return registered, one
+
+    def _tried(self, registered: Registered, one: Contribution, brought: Brought | None) -> dict[str, Any]:
+        """What becomes of a contribution by reading its file."""
         changes: dict[str, Any] = {"state": ContribState.FINISHED, "error": "", "can_retry": False}
+        changes |= {"http_error": 0, "system_error": 0}
         try:
             changes |= self._kept(registered, one, brought)
         except SkyshardError as error:
             can_retry = isinstance(error, ClusterError) and error.retryable
             changes |= {"state": ContribState.READ_FAILED, "error": words_of(error), "can_retry": can_retry}
+            changes["http_error"] = error.status if isinstance(error, HttpFailed) else 0
         except OSError as error:
             what = f"the file cannot be read: {error.strerror}"
             changes |= {"state": ContribState.READ_FAILED, "error": what, "system_error": error.errno or 0}
         except Exception as error:  # or it would be IN_PROGRESS for ever
             ONLY_LOGGED.tell(DOOR_FAILED, door="ingest", error=f"{type(error).__name__}: {error}")
             changes |= {"state": ContribState.READ_FAILED, "error": "the server failed; its log says why"}
-        try:
-            return self._change(number, changes)
-        except NotThere:  # its transaction was aborted meanwhile
-            if changes.get("is_ours"):
-                Path(changes["path"]).unlink(missing_ok=True)
-            raise
+        return changes
+
+    def _goes_on(self, number: int, changes: dict[str, Any]) -> bool:
+        """Whether a try that failed is noted, and followed by another one."""
+        with self._state.lock:
+            registered, one = self._state.with_contribution(number)
+            if one.state is not ContribState.IN_PROGRESS or self._ending.is_set():
+                return False
+            one.note_failure(changes["error"], system_error=changes["system_error"], http_error=changes["http_error"])
+            self._state.put(registered)
+            return True
 
     def _kept(self, registered: Registered, one: Contribution, brought: Brought | None) -> dict[str, Any]:
         """Where the rows of a contribution are now, and what is to be noted of their file."""
@@ -122,7 +179,11 @@ class Contributions:
         elif brought is not None:
             keep(brought, path)
         else:
-            path, is_ours = fetch(one.url, self._allowed, path, limit_bytes=self._limit_bytes, ending=self._ending)
+            source = Source(one.url, one.method, one.sent, one.headers)
+            path, is_ours = fetch(
+                source, self._allowed, path, limit_bytes=self._limit_bytes, ending=self._ending,
+                is_wanted=lambda: one.id not in self._unwanted,
+            )  # fmt: skip
         found = path.stat()
         return {
             "path": str(path), "is_ours": is_ours, "bytes": found.st_size, "changed_ns": found.st_mtime_ns,
@@ -130,31 +191,46 @@ class Contributions:
         }  # fmt: skip
 
     def _change(self, number: int, changes: dict[str, Any]) -> Contribution:
-        with self._state.lock:
-            registered, one = self._state.with_contribution(number)
-            if one.state is ContribState.CANCELLED:
-                if changes.get("is_ours"):
-                    Path(changes["path"]).unlink(missing_ok=True)
-            else:
-                for name, value in (changes | {"ended_ms": now_ms()}).items():
-                    setattr(one, name, value)
-                self._state.put(registered)
-            return one
+        try:
+            with self._state.lock:
+                registered, one = self._state.with_contribution(number)
+                if one.state is ContribState.IN_PROGRESS:
+                    for name, value in (changes | {"ended_ms": now_ms()}).items():
+                        setattr(one, name, value)
+                    self._state.put(registered)
+                    return one
+        except NotThere:  # its transaction was aborted meanwhile
+            _forget_copy(changes)
+            raise
+        _forget_copy(changes)
+        return one
 
     def recover(self) -> None:
         """What a process that is gone left under way has failed; it may be tried again where a URL says from where."""
         self._state.remove_strays()
+        self._fail_lost()
+
+    def _fail_lost(self) -> None:
         with self._state.lock:
             for registered in self._state.databases():
                 left = [one for one in registered.contributions if one.state is ContribState.IN_PROGRESS]
-                left = [one for one in left if not is_running_here(one.process)]
+                gone = {name for name in {one.process for one in left} if not self._state.is_serving(name)}
+                left = [one for one in left if one.process in gone]
                 for one in left:
                     one.state, one.can_retry = ContribState.READ_FAILED, bool(one.url)
                     one.error, one.ended_ms = "the process that read it is gone", now_ms()
                 if left:
                     self._state.put(registered)
 
-    def again(self, number: int) -> None:
+    def found(self, number: int) -> tuple[Registered, Contribution]:
+        """A contribution, as it is; one that a process read which is gone has failed."""
+        registered, one = self._state.with_contribution(number)
+        if one.state is ContribState.IN_PROGRESS and not self._state.is_serving(one.process):
+            self._fail_lost()
+            return self._state.with_contribution(number)
+        return registered, one
+
+    def again(self, number: int) -> Contribution:
         """Let one that failed, and may be tried again, begin anew."""
         with self._state.lock:
             registered, one = self._state.with_contribution(number)
@@ -162,8 +238,12 @@ class Contributions:
                 raise UserError(
                     f"contribution {number} is {one.state}", remedy="only one with retry_allowed is retried"
                 )
-            one.state, one.process = ContribState.IN_PROGRESS, own_name()
+            one.note_failure(one.error, system_error=one.system_error, http_error=one.http_error)
+            one.error, one.system_error, one.http_error, one.can_retry, one.ended_ms = "", 0, 0, False, 0
+            one.state, one.process = ContribState.IN_PROGRESS, self._name
+            self._begin()
             self._state.put(registered)
+            return one
 
     def cancel(self, number: int) -> Contribution:
         """One that is read stays; UserError for one that has ended."""
@@ -172,6 +252,7 @@ class Contributions:
             if one.state is not ContribState.IN_PROGRESS:
                 raise UserError(f"contribution {number} is {one.state}", remedy="abort its transaction")
             one.state, one.ended_ms = ContribState.CANCELLED, now_ms()
+            self._unwanted.add(number)
             self._state.put(registered)
             return one
 
@@ -182,6 +263,7 @@ class Contributions:
             for one in registered.of(transaction):
                 if one.state is ContribState.IN_PROGRESS:
                     one.state, one.ended_ms = ContribState.CANCELLED, now_ms()
+                    self._unwanted.add(one.id)
             self._state.put(registered)
             return registered
 
@@ -199,6 +281,8 @@ class Contributions:
     def forget(self, registered: Registered, gone: Sequence[Contribution]) -> None:
         """Remove contributions and the copies of their files; the caller keeps the rest."""
         for one in gone:
+            if one.state is ContribState.IN_PROGRESS:
+                self._unwanted.add(one.id)
             if one.is_ours:
                 Path(one.path).unlink(missing_ok=True)
         kept = {one.id for one in gone}
@@ -206,6 +290,39 @@ class Contributions:
         if not registered.contributions:
             with contextlib.suppress(OSError):
                 shutil.rmtree(self._state.files(registered.database))
+
+
+def _forget_copy(changes: dict[str, Any]) -> None:
+    """Remove what was brought for a contribution that nobody wants any more."""
+    if changes.get("is_ours"):
+        Path(changes["path"]).unlink(missing_ok=True)
+
+
+def whole_of(asked: Asked, name: str, default: int, most: int) -> int:
+    """A number from 0 on, at most so many; UserError where it is none."""
+    found = asked.whole(name) if asked.value(name, default) != default else default
+    if found < 0:
+        raise UserError(f"'{name}' is {found}", remedy=f"send {name} from 0 to {most}")
+    return min(found, most)
+
+
+def _of_http(asked: Asked) -> dict[str, Any]:
+    """How a file is asked for at a URL of HTTP; headers are a list, or a text with commas between them.
+
+    Raises:
+        UserError: another method, or a header that is none, or one that says where the request ends or whither it goes.
+    """
+    method = (asked.text("http_method", "") or "GET").upper()
+    if method not in METHODS:
+        raise UserError(f"http_method '{method[:40]}' is not sent", remedy=f"use {', '.join(METHODS)}")
+    given = asked.value("http_headers", "")
+    if not isinstance(given, str) and not (isinstance(given, list) and all(isinstance(one, str) for one in given)):
+        raise UserError("'http_headers' has to be a list of texts", remedy='send ["Name: value"]')
+    headers = [one.strip() for one in (_BETWEEN_HEADERS.split(given) if isinstance(given, str) else given)]
+    headers = [one for one in headers if one]
+    if wrong := [one for one in headers if not _HEADER.fullmatch(one)]:
+        raise UserError(f"http_headers: '{wrong[0][:40]}' is not sent", remedy="send headers as 'Name: value'")
+    return {"method": method, "sent": asked.text("http_data", ""), "headers": headers}
 
 
 def _dialect(asked: Asked) -> dict[str, str]:
@@ -227,91 +344,3 @@ def require_charset(registered: Registered, charset: str) -> None:
     if other is not None:
         what = f"contribution {other.id} of {registered.database} is in {charset_of(other.charset)}, this one in {mine}"
         raise UserError(what, remedy="write all in one character set; without charset_name it is latin1")
-
-
-class ContributionRoutes:
-    """What Qserv's workers answer."""
-
-    def __init__(self, contributions: Contributions, lanes: Lanes, state: IngestState) -> None:
-        self._contributions = contributions
-        self._lanes = lanes
-        self._state = state
-
-    def routes(self, desk: Desk) -> list[Route]:
-        return [
-            *desk.route("POST", "/ingest/file", self._file, Scope.INGEST),
-            *desk.route("PUT", "/ingest/file/{contribution}", self._file_again, Scope.INGEST),
-            *desk.route("POST", "/ingest/file-async", self._file_async, Scope.INGEST),
-            *desk.route("PUT", "/ingest/file-async/{contribution}", self._file_again, Scope.INGEST),
-            *desk.route("GET", "/ingest/file-async/{contribution}", self._one, Scope.INGEST),
-            *desk.route("DELETE", "/ingest/file-async/{contribution}", self._cancel, Scope.INGEST),
-            *desk.route("GET", "/ingest/file-async/trans/{transaction}", self._all, Scope.INGEST),
-            *desk.route("DELETE", "/ingest/file-async/trans/{transaction}", self._cancel_all, Scope.INGEST),
-            *desk.route("POST", "/ingest/data", self._data, Scope.INGEST),
-            *desk.route("GET", "/ingest/trans/contrib/{contribution}", self._contribution, Scope.INGEST),
-            *desk.route("POST", "/ingest/csv", functools.partial(self._csv, desk), None, is_json=False),
-        ]
-
-    async def _file(self, asked: Asked) -> Payload:
-        made = await self._lanes.call(self._contributions.add, asked, is_async=False, url=asked.text("url"))
-        return await self._shown(await self._lanes.work(self._contributions.read, made.id))
-
-    async def _file_async(self, asked: Asked) -> Payload:
-        made = await self._lanes.call(self._contributions.add, asked, is_async=True, url=asked.text("url"))
-        self._lanes.begin(self._contributions.read, made.id)
-        return await self._shown(made)
-
-    async def _file_again(self, asked: Asked) -> Payload:
-        number = asked.whole("contribution")
-        await self._lanes.call(self._contributions.again, number)
-        return await self._shown(await self._lanes.work(self._contributions.read, number))
-
-    async def _csv(self, desk: Desk, asked: Asked) -> Payload:
-        """The token may be a field of the form, before its file, as Qserv's clients send it."""
-        fields, request = await first_fields(asked.request)
-        await desk.require(asked.with_body(fields), Scope.INGEST)
-        async with open_form(request) as form:
-            told = asked.with_body({name: value for name, value in form.items() if isinstance(value, str)})
-            told.check_version()
-            files = [value for value in form.values() if isinstance(value, UploadFile)]
-            if not files:
-                raise UserError("the form has no file", remedy="send the rows as the last part")
-            rows = files[-1]
-            made = await self._lanes.call(self._contributions.add, told, is_async=False, url="")
-            read = await self._lanes.work(self._contributions.read, made.id, brought=rows.file)
-        return await self._shown(read)
-
-    async def _data(self, asked: Asked) -> Payload:
-        """Rows in the request itself, as JSON."""
-        encoding = encoding_of(asked.text("binary_encoding", "hex"))
-        made = await self._lanes.call(self._contributions.add, asked, is_async=False, url="")
-        registered = await self._lanes.call(self._state.with_transaction, made.transaction)
-        schema = registered.tables[made.table]["schema"]
-        rows = functools.partial(lines_of, asked.body.get("rows"), schema, made.charset, encoding)
-        return await self._shown(await self._lanes.work(self._contributions.read, made.id, brought=rows))
-
-    async def _one(self, asked: Asked) -> Payload:
-        _, one = await self._lanes.call(self._state.with_contribution, asked.whole("contribution"))
-        return await self._shown(one)
-
-    async def _contribution(self, asked: Asked) -> Payload:
-        registered, one = await self._lanes.call(self._state.with_contribution, asked.whole("contribution"))
-        return {"contribution": contribution_json(registered, one)}
-
-    async def _all(self, asked: Asked) -> Payload:
-        number = asked.whole("transaction")
-        registered = await self._lanes.call(self._state.with_transaction, number)
-        return {"contribs": [contribution_json(registered, one) for one in registered.of(number)]}
-
-    async def _cancel(self, asked: Asked) -> Payload:
-        return await self._shown(await self._lanes.call(self._contributions.cancel, asked.whole("contribution")))
-
-    async def _cancel_all(self, asked: Asked) -> Payload:
-        """Those of a transaction that are under way; others stay as they are."""
-        number = asked.whole("transaction")
-        registered = await self._lanes.call(self._contributions.cancel_all, number)
-        return {"contribs": [contribution_json(registered, one) for one in registered.of(number)]}
-
-    async def _shown(self, one: Contribution) -> Payload:
-        registered = await self._lanes.call(self._state.with_transaction, one.transaction)
-        return {"contrib": contribution_json(registered, one)}

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skyshard.serve.qserv.ingest_state import ContribState, Contribution, Registered, Transaction, TransState
+from skyshard.serve.qserv.ingest_state import ContribState, Contribution, FailedTry, Registered, Transaction, TransState
 
+ASKED_FOR = 37
+"""The version from which clients ask for contexts, logs and failed tries; before it they always came."""
 WORKER = "skyshard"
 """The one place where contributions are taken: this process gives them to the nodes."""
 
@@ -45,22 +47,33 @@ def transactions_json(registered: Registered, shown: Sequence[Transaction]) -> M
     return {registered.database: content}
 
 
-def contribution_json(registered: Registered, one: Contribution) -> Mapping[str, Any]:
+def contribution_json(registered: Registered, one: Contribution, *, with_retries: bool = True) -> Mapping[str, Any]:
     is_done = one.ended_ms > 0
     return {
         "id": one.id, "async": int(one.is_async), "database": registered.database, "table": one.table,
         "worker": WORKER, "chunk": one.chunk, "overlap": int(one.is_overlap), "transaction_id": one.transaction,
-        "status": str(one.state), "create_time": one.created_ms, "start_time": one.created_ms,
+        "status": str(one.state), "create_time": one.created_ms, "start_time": one.begun_ms,
         "read_time": one.ended_ms, "load_time": one.ended_ms if is_done else 0, "url": one.url,
-        "http_method": "GET", "http_data": "", "http_headers": [], "tmp_file": "", "max_num_warnings": 0,
-        "max_retries": 0, "charset_name": one.charset or "latin1", "dialect_input": one.dialect,
+        "http_method": one.method, "http_data": one.sent, "http_headers": one.headers, "tmp_file": "",
+        "max_num_warnings": one.most_warnings, "max_retries": one.most_retries,
+        "charset_name": one.charset or "latin1", "dialect_input": one.dialect,
         "num_bytes": one.bytes, "num_rows": one.rows, "num_rows_loaded": one.rows, "http_error": one.http_error,
         "system_error": one.system_error, "error": one.error, "retry_allowed": int(one.can_retry),
-        "num_warnings": 0, "warnings": [], "num_failed_retries": 0, "failed_retries": [],
+        "num_warnings": 0, "warnings": [], "num_failed_retries": len(one.failed),
+        "failed_retries": [_failed_json(each) for each in one.failed] if with_retries else [],
     }  # fmt: skip
 
 
-def summary_json(registered: Registered, transaction: int, *, with_files: bool) -> Mapping[str, Any]:
+def _failed_json(one: FailedTry) -> Mapping[str, Any]:
+    return {
+        "start_time": one.begun_ms, "read_time": one.ended_ms, "tmp_file": "", "num_bytes": 0, "num_rows": 0,
+        "http_error": one.http_error, "system_error": one.system_error, "error": one.error,
+    }  # fmt: skip
+
+
+def summary_json(
+    registered: Registered, transaction: int, *, with_files: bool, with_retries: bool
+) -> Mapping[str, Any]:
     """What a transaction brought, by table and in all; ``with_files``: each contribution, too."""
     of_it = registered.of(transaction)
     done = [one for one in of_it if one.state is ContribState.FINISHED]
@@ -82,14 +95,16 @@ def summary_json(registered: Registered, transaction: int, *, with_files: bool) 
         "first_contrib_begin": min((one.created_ms for one in done), default=0),
         "last_contrib_end": max((one.ended_ms for one in done), default=0),
     }  # fmt: skip
-    return {"summary": summary, "files": [contribution_json(registered, one) for one in of_it] if with_files else []}
+    shown = of_it if with_files else []
+    files = [contribution_json(registered, one, with_retries=with_retries) for one in shown]
+    return {"summary": summary, "files": files}
 
 
 def _sums(some: Sequence[Contribution], *, with_count: bool = False) -> dict[str, Any]:
     rows = sum(one.rows for one in some)
     found: dict[str, Any] = {
         "data_size_gb": sum(one.bytes for one in some) / 2**30, "num_rows": rows, "num_rows_loaded": rows,
-        "num_failed_retries": 0, "num_warnings": 0,
+        "num_failed_retries": sum(len(one.failed) for one in some), "num_warnings": 0,
     }  # fmt: skip
     return found | ({"num_files": len(some)} if with_count else {})
 

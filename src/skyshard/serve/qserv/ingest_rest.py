@@ -25,7 +25,8 @@ from skyshard.serve.access import Scope
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.qserv.chunk_routes import ChunkRoutes
-from skyshard.serve.qserv.contributions import ContributionRoutes, Contributions
+from skyshard.serve.qserv.contribution_routes import ContributionRoutes
+from skyshard.serve.qserv.contributions import Contributions
 from skyshard.serve.qserv.envelope import Asked, Desk, NotThere, Payload, plain
 from skyshard.serve.qserv.ingest_json import (
     Place,

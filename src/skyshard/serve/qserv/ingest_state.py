@@ -29,6 +29,8 @@ _READ_AS = {"": "latin1", "ascii": "latin1", "binary": "latin1"} | dict.fromkeys
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 PUBLISH = ".publish"
 """How the folder of a database ends that is being published."""
+SERVING = ".serving"
+"""How a file ends that a process holds which reads contributions."""
 CHECK = "check-"
 """How folders begin in which tables are looked at as they are registered; only within the lock."""
 
@@ -84,6 +86,16 @@ class _Kept(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
 
+class FailedTry(_Kept):
+    """A try to read the file of a contribution, after which there was another one; times as of a transaction."""
+
+    begun_ms: int
+    ended_ms: int
+    error: str
+    system_error: int = 0
+    http_error: int = 0
+
+
 class Contribution(_Kept):
     """One file of one table and chunk."""
 
@@ -115,6 +127,23 @@ class Contribution(_Kept):
     ended_ms: int = 0
     process: str = ""
     """The one that reads it, or has read it."""
+    method: str = "GET"
+    """Of HTTP, as what follows."""
+    sent: str = ""
+    headers: list[str] = []
+    """Each as ``Name: value``."""
+    most_warnings: int = 64
+    most_retries: int = 0
+    begun_ms: int = 0
+    """When the last try to read it began."""
+    failed: list[FailedTry] = []
+
+    def note_failure(self, error: str, *, system_error: int = 0, http_error: int = 0) -> None:
+        """Keep a try that failed, before the next one."""
+        one = FailedTry(
+            begun_ms=self.begun_ms, ended_ms=now_ms(), error=error, system_error=system_error, http_error=http_error
+        )
+        self.failed = [*self.failed, one]
 
 
 class Transaction(_Kept):
@@ -201,6 +230,15 @@ class IngestState:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = FolderLock(folder)
+
+    def serving(self, process: str) -> FileLock:
+        """Held by a process that reads contributions, as long as it is there; on any host."""
+        return FileLock(self._folder / f"{process.replace(' ', '-')}{SERVING}")
+
+    def is_serving(self, process: str) -> bool:
+        """Whether the process of such a name, on whatever host, is there."""
+        with self._lock:
+            return bool(process) and self.serving(process).is_taken
 
     @property
     def lock(self) -> FolderLock:
@@ -303,6 +341,8 @@ class IngestState:
         with self._lock:
             for draft in self._folder.glob(".*.tmp"):
                 draft.unlink(missing_ok=True)
+            for left in self._folder.glob(f"*{SERVING}"):
+                FileLock(left).is_taken  # noqa: B018 - which removes one that nobody holds
             kept = {path.stem for path in self._folder.glob("*.json")}
             for path in self._folder.iterdir():
                 is_stray = path.suffix in (".files", PUBLISH) and path.stem not in kept

@@ -12,12 +12,9 @@ from skyshard.serve.access import Scope
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.qserv.contributions import Contributions
 from skyshard.serve.qserv.envelope import Asked, Desk, Payload, plain
-from skyshard.serve.qserv.ingest_json import summary_json, transactions_json
+from skyshard.serve.qserv.ingest_json import ASKED_FOR, summary_json, transactions_json
 from skyshard.serve.qserv.ingest_state import IngestState, Registered, Transaction, now_ms
 from skyshard.serve.qserv.publishing import Publishing
-
-ASKED_FOR = 37
-"""The version from which clients ask for contexts and logs; before it they always came."""
 
 
 class TransactionRoutes:
@@ -89,6 +86,9 @@ def _shown(asked: Asked, registered: Registered, transactions: list[Transaction]
         left_out = {key for key in ("context", "log") if not (always or asked.flag(f"include_{key}"))}
         mine = {key: value for key, value in one.items() if key not in left_out}
         if asked.flag("contrib"):
-            mine["contrib"] = summary_json(registered, one["id"], with_files=asked.flag("contrib_long"))
+            mine["contrib"] = summary_json(
+                registered, one["id"], with_files=asked.flag("contrib_long"),
+                with_retries=always or asked.flag("include_retries"),
+            )  # fmt: skip
         shown.append(mine)
     return found | {"transactions": shown}

@@ -9,11 +9,13 @@ import json
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import httpx2 as httpx
 import pytest
@@ -30,7 +32,8 @@ from skyshard.ingest.text.delimited_text import TextReader
 from skyshard.serve.access import Access, Scope
 from skyshard.serve.door import Address
 from skyshard.serve.doors import Work, ingest_app
-from skyshard.serve.qserv.contributed_files import Allowed, fetch
+from skyshard.serve.qserv import contributions
+from skyshard.serve.qserv.contributed_files import Allowed, Source, fetch
 from skyshard.serve.qserv.form_head import HEAD_BYTES
 from skyshard.serve.qserv.ingest_state import IngestState
 from skyshard.serve.serve_file import ServeFile
@@ -438,10 +441,122 @@ def test_a_file_of_a_web_server_is_brought(client: httpx.Client, ingests: Played
         torn = contribute(client, number, f"{place}/torn.txt")
         assert (torn["status"], torn["retry_allowed"]) == ("READ_FAILED", 1)
         assert "HTTP 302" in contribute(client, number, f"{place}/moved.txt")["error"]
-        again = ask(client, "PUT", f"/ingest/file-async/{torn['id']}")["contrib"]
+        again = ask(client, "PUT", f"/ingest/file/{torn['id']}")["contrib"]
         assert (again["status"], again["retry_allowed"]) == ("READ_FAILED", 1)
     assert ask(client, "DELETE", "/ingest/database/handed")["success"] == 1
     assert sorted(path.name for path in ingests.folder.iterdir()) == ["numbers.json"]
+
+
+class Failing(BaseHTTPRequestHandler):
+    """Answers with an error as often as ``errors`` says, then with rows; ``asked`` is what came."""
+
+    errors: ClassVar[list[int]] = []
+    asked: ClassVar[list[tuple[str, str, str, str]]] = []
+
+    def do_POST(self) -> None:
+        sent = self.rfile.read(int(self.headers["content-length"])).decode()
+        self.asked.append((self.command, sent, self.headers["x-a"], self.headers["x-b"]))
+        if self.errors:
+            self.send_error(self.errors.pop())
+            return
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"1\n2\n")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def failing() -> Iterator[str]:
+    """Where it answers."""
+    Failing.errors, Failing.asked = [], []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/rows"
+        server.shutdown()
+
+
+def ended(client: httpx.Client, number: int) -> dict[str, Any]:
+    """A contribution that nobody waits for, once it has ended."""
+    while (found := ask(client, "GET", f"/ingest/file-async/{number}")["contrib"])["status"] == "IN_PROGRESS":
+        time.sleep(0.01)
+    return found  # type: ignore[no-any-return]
+
+
+def test_a_source_that_fails_is_tried_again(
+    client: httpx.Client, failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As often as its client wants, each failed try listed, with the method, body and headers that it said: none of
+    that was heard, a code of HTTP never told, and no error of a server tried again."""
+    monkeypatch.setattr(contributions, "RETRY_S", 0.0)
+    number = registered(client)
+    given = {"transaction_id": number, "table": "Filter", "url": failing, "http_method": "post", "http_data": "a=1"}
+    given |= {"http_headers": ["X-A: 1, 2", "X-B: 3"], "max_num_warnings": 7}
+    Failing.errors = [500, 503]
+    made = ask(client, "POST", "/ingest/file-async", **given, num_retries=3)["contrib"]
+    found = ended(client, made["id"])
+    assert (found["status"], found["num_rows"], found["http_error"], found["max_retries"]) == ("FINISHED", 2, 0, 3)
+    assert [(one["http_error"], one["start_time"] > 0) for one in found["failed_retries"]] == [(503, True), (500, True)]
+    wanted = {"http_method": "POST", "http_headers": given["http_headers"], "max_num_warnings": 7}
+    assert wanted.items() <= found.items()
+    assert Failing.asked == [("POST", "a=1", "1, 2", "3")] * 3
+    assert (found["num_failed_retries"], found["warnings"]) == (2, [])
+
+    Failing.errors = [404] * 4
+    given["http_headers"] = "X-A: 1, 2, X-B: 3"
+    found = ended(client, ask(client, "POST", "/ingest/file-async", **given)["contrib"]["id"])
+    assert (found["status"], found["http_error"], found["retry_allowed"]) == ("READ_FAILED", 404, 1)
+    assert (found["max_retries"], found["num_failed_retries"]) == (1, 1)
+    assert Failing.asked[-1] == ("POST", "a=1", "1, 2", "3")
+    assert ask(client, "PUT", f"/ingest/file-async/{found['id']}")["contrib"]["status"] == "IN_PROGRESS"
+    assert ended(client, found["id"])["num_failed_retries"] == 2  # once more, and no more by itself
+    found = ask(client, "POST", "/ingest/file", **given, num_retries=5)["contrib"]
+    assert (found["status"], found["max_retries"], found["num_failed_retries"]) == ("READ_FAILED", 0, 0)
+    listed = ask(client, "GET", f"/ingest/trans/{number}", contrib=1, contrib_long=1, include_retries=1)
+    contrib = listed["databases"]["handed"]["transactions"][0]["contrib"]
+    assert [len(one["failed_retries"]) for one in contrib["files"]] == [2, 2, 0]
+    assert contrib["summary"]["num_failed_retries"] == 2  # of those that brought rows
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"http_method": "BREW"}, "http_method 'BREW' is not sent"),
+        ({"http_headers": ["Host: elsewhere"]}, "http_headers: 'Host: elsewhere' is not sent"),
+        ({"http_headers": "none"}, "http_headers: 'none' is not sent"),
+        ({"http_headers": ["A: b\r\nHost: c"]}, "http_headers: 'A: b"),
+        ({"http_headers": 5}, "'http_headers' has to be a list"),
+        ({"num_retries": -1}, "'num_retries' is -1"),
+        ({"max_num_warnings": "many"}, "'max_num_warnings' has to be a whole number"),
+    ],
+)
+def test_what_no_source_is_asked_is_refused(client: httpx.Client, wrong: dict[str, Any], words: str) -> None:
+    asked = {"transaction_id": registered(client), "table": "Filter", "url": "http://127.0.0.1:9/", **wrong}
+    found = ask(client, "POST", "/ingest/file-async", **asked)
+    assert (found["success"], words in found["error"]) == (0, True), found["error"]
+
+
+@pytest.mark.parametrize("is_aborted", [False, True])
+def test_what_is_cancelled_is_not_waited_for(ingests: PlayedIngests, tmp_path: Path, *, is_aborted: bool) -> None:
+    """A source that does not answer kept a thread of the process for an hour, also where its transaction was aborted;
+    what waits for a thread is not read at all."""
+    (tmp_path / "rows.txt").write_text("1\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for client in opened(ingests, scan_threads=1):
+            number = registered(client)
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+            asked = {"transaction_id": number, "table": "Filter", "url": url}
+            made = [ask(client, "POST", "/ingest/file-async", **asked)["contrib"]["id"] for _ in range(2)]
+            if is_aborted:
+                ask(client, "PUT", f"/ingest/trans/{number}", abort=1)
+                number = ask(client, "POST", "/ingest/trans", database="handed")["databases"]["handed"]["transactions"]
+                number = number[0]["id"]
+            else:
+                said = ask(client, "DELETE", f"/ingest/file-async/{made[0]}")["contrib"]
+                said2 = ask(client, "DELETE", f"/ingest/file-async/trans/{number}")["contribs"]
+                assert [said["status"], *(one["status"] for one in said2)] == ["CANCELLED"] * 3
+            assert contribute(client, number, (tmp_path / "rows.txt").as_uri())["status"] == "FINISHED"
 
 
 def test_what_no_server_should_answer_fails_its_contribution(client: httpx.Client) -> None:
@@ -463,10 +578,10 @@ def test_a_file_that_comes_too_slowly_is_not_waited_for(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/rows.txt"
         with pytest.raises(ClusterError, match=r"it took longer than 0\.1 s; try again"):
-            fetch(url, allowed, into, limit_bytes=100, ending=ending, within_s=0.1)
+            fetch(Source(url), allowed, into, limit_bytes=100, ending=ending, within_s=0.1)
         ending.set()
         with pytest.raises(ClusterError, match="the server ends; try again"):
-            fetch(url, allowed, into, limit_bytes=100, ending=ending)
+            fetch(Source(url), allowed, into, limit_bytes=100, ending=ending)
     assert not into.exists()
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from skyshard.basics.errors import ClusterError
-from skyshard.host.processes import began, host_id, own_name
 from skyshard.serve.qserv.contributed_files import Allowed
 from skyshard.serve.qserv.contributions import Contributions
 from skyshard.serve.qserv.ingest_state import ContribState, Contribution, IngestState, Registered, Transaction
@@ -81,9 +80,10 @@ def test_what_another_process_publishes_is_not_changed(state: IngestState, tmp_p
 
 
 def test_what_a_process_reads_has_not_failed_before_it_is_gone(state: IngestState) -> None:
-    """Rows that came within a request cannot be read again; those at a URL can."""
-    gone = f"{host_id()} 1 {began(1) + 1}"
-    asked = [("file:///a", own_name()), ("file:///a", gone), ("", gone), ("file:///a", "other 1 1"), ("file:///a", "")]
+    """Of whatever host; one of another host was taken for gone. Rows that came within a request cannot be read again;
+    those at a URL can."""
+    here, elsewhere, gone = "here 1 1 a", "elsewhere 1 1 b", "here 2 2 c"
+    asked = [("file:///a", here), ("file:///a", gone), ("", gone), ("file:///a", elsewhere), ("file:///a", "")]
     registered = state.get("handed")
     registered.transactions = [Transaction(id=1)]
     registered.contributions = [
@@ -92,10 +92,17 @@ def test_what_a_process_reads_has_not_failed_before_it_is_gone(state: IngestStat
     ]
     with state.lock:
         state.put(registered)
-    Contributions(state, Allowed(), limit_bytes=1, ending=threading.Event()).recover()
+    held = [state.serving(name) for name in (here, elsewhere)]
+    assert [one.take() for one in held] == [True, True]
+    contributions = Contributions(state, Allowed(), limit_bytes=1, ending=threading.Event())
+    contributions.recover()
+    failed, goes_on = ContribState.READ_FAILED, ContribState.IN_PROGRESS
     found = [(one.state, one.can_retry) for one in state.get("handed").contributions]
-    failed = ContribState.READ_FAILED
-    assert found == [(ContribState.IN_PROGRESS, False), (failed, True), (failed, False), (failed, True), (failed, True)]
+    assert found == [(goes_on, False), (failed, True), (failed, False), (goes_on, False), (failed, True)]
+    held[1].leave()
+    assert contributions.found(4)[1].state is failed  # also where nobody begins anew
+    assert contributions.found(1)[1].state is goes_on
+    held[0].leave()
 
 
 def test_what_a_killed_process_left_of_other_databases_is_removed(state: IngestState, tmp_path: Path) -> None:
