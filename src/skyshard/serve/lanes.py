@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from skyshard.basics.errors import SkyshardError
@@ -37,6 +38,8 @@ class Lanes:
         self._queries = queries
         self._interactive = ThreadPoolExecutor(interactive, "door")
         self._scan = ScanThreads(scan, "door-scan")
+        self._results = ScanThreads(interactive, "door-result")
+        """For rows that are here already, however slowly somebody takes them."""
         self._short = ThreadPoolExecutor(4, "door-short")
         """For what must not wait behind answers: states, cancelling."""
         self._watching = ThreadPoolExecutor(4, "door-page")
@@ -60,7 +63,7 @@ class Lanes:
     def close(self) -> None:
         """Wait for the threads; what they read has to be cancelled before."""
         self.ending.set()
-        for pool in (self._interactive, self._scan, self._short, self._watching):
+        for pool in (self._interactive, self._scan, self._results, self._short, self._watching):
             pool.shutdown(cancel_futures=True)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -155,8 +158,8 @@ class Lanes:
     async def ready(self, open_it: Callable[[], OpenAnswer]) -> AsyncIterator[AnswerStream]:
         """The rows of an answer that was given before, within its quota, such as the result of a submitted query."""
         stream = AnswerStream(asyncio.get_running_loop())
-        produced = self._interactive.submit(stream.produce, lambda: contextlib.nullcontext(open_it()))
-        async with self._produced(stream, produced):
+        opened = partial(stream.produce, lambda: contextlib.nullcontext(open_it()), self._results.away)
+        async with self._produced(stream, self._results.submit(opened)):
             yield stream
 
     @contextlib.asynccontextmanager

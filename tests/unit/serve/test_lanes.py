@@ -8,7 +8,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from tests.support.played_services import PlayedAnswer, PlayedQueries
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.serve.access import EVERYONE
-from skyshard.serve.answer_stream import AHEAD
+from skyshard.serve.answer_stream import AHEAD, AnswerStream
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.services import LaneName, Open
 
@@ -79,6 +79,23 @@ def test_slow_readers_do_not_hold_the_turns_of_other_scans(queries: PlayedQuerie
             return counts + [sum([batch.num_rows async for batch in stream]) for stream in slow]
 
     assert with_lanes(queries, work) == [NUMBERS.num_rows] * (1 if leaves else 3)
+
+
+def test_slow_readers_of_results_hold_up_no_look_up(queries: PlayedQueries) -> None:
+    """As many as there are threads for look-ups; another result comes, too."""
+
+    async def rows_of(answer: contextlib.AbstractAsyncContextManager[AnswerStream]) -> int:
+        async with answer as stream:
+            return sum([batch.num_rows async for batch in stream])
+
+    async def work(lanes: Lanes) -> list[int]:
+        def kept() -> PlayedAnswer:
+            return PlayedAnswer(("n",), NUMBERS.schema, iter(NUMBERS.to_batches(100)))
+
+        async with lanes.ready(kept), lanes.ready(kept):
+            return [await rows_of(lanes.answer("few", who=EVERYONE)), await rows_of(lanes.ready(kept))]
+
+    assert with_lanes(replace(queries, tables={"few": NUMBERS.slice(0, 7)}), work) == [7, NUMBERS.num_rows]
 
 
 def test_a_reader_that_leaves_has_its_query_cancelled(queries: PlayedQueries) -> None:
