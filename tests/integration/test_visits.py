@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from tests.support.small_visits import small_workload
@@ -25,8 +26,12 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 @pytest.fixture
 def workload(tmp_path: Path) -> Path:
     """Thirty visits of 2 x 2 tiles over seven months, three of which are read."""
-    path = tmp_path / "small.yaml"
-    content = small_workload({"count": 30, "overlap": 2}).model_dump(by_alias=True, mode="json")
+    return written(tmp_path, 30)
+
+
+def written(folder: Path, count: int) -> Path:
+    path = folder / "small.yaml"
+    content = small_workload({"count": count, "overlap": 2}).model_dump(by_alias=True, mode="json")
     path.write_text(yaml.safe_dump(content))
     return path
 
@@ -57,8 +62,11 @@ def run(workload: Path, folder: Path, *more: str) -> dict[str, Any]:
 
 
 def test_visits_killed_in_the_middle_go_on_and_lose_nothing(workload: Path, tmp_path: Path) -> None:
-    """After kill -9 the same command with --resume ends whole: every answer right, every tile stored once."""
-    command = [str(Path(sys.executable).with_name("skyshard")), *words(workload, tmp_path)]
+    """After kill -9 the same command with --resume ends whole: every answer right, every tile stored once.
+
+    The tiles of the one that is killed are two processes, those of the others are threads.
+    """
+    command = [str(Path(sys.executable).with_name("skyshard")), *words(workload, tmp_path, "--processes", "2")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
     record = tmp_path / "out" / UNFINISHED
     while process.poll() is None and not (record.exists() and record.stat().st_size > 40_000):
@@ -74,6 +82,28 @@ def test_visits_killed_in_the_middle_go_on_and_lose_nothing(workload: Path, tmp_
     run(workload, make(tmp_path / "whole"), "--no-page")
     assert not (tmp_path / "whole" / "out" / "report.html").exists()
     assert rows_of(tmp_path / "out") == rows_of(tmp_path / "whole" / "out")
+
+
+def test_a_process_of_tiles_that_dies_ends_the_run_which_goes_on(tmp_path: Path) -> None:
+    """The command says so; nothing that was stored is lost, and Ctrl-C comes to no process of tiles."""
+    workload = written(tmp_path, 12)
+    command = [str(Path(sys.executable).with_name("skyshard")), *words(workload, tmp_path, "--processes", "2")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    record = tmp_path / "out" / UNFINISHED
+    while process.poll() is None and not (record.exists() and record.stat().st_size > 15_000):
+        time.sleep(0.02)
+    tiles = [one for one in psutil.Process(process.pid).children() if "spawn_main" in " ".join(one.cmdline())]
+    assert len(tiles) == 2
+    tiles[0].send_signal(signal.SIGINT)
+    tiles[1].kill()
+    _, said = process.communicate()
+    assert "a process of tiles died" in said
+    assert process.returncode == 3
+    psutil.wait_procs(tiles, 30)
+    (phase,) = run(workload, tmp_path, "--resume", "--processes", "2")["phases"]
+    assert (phase["wrong"], phase["lost"]) == (0, 0)
+    driver = read_visit_trial(tmp_path / "out").manifest.driver
+    assert (driver["runtime"], driver["processes"], driver["resumed"]) == ("processes", 2, 1)
 
 
 def make(folder: Path) -> Path:

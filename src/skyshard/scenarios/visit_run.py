@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,7 +18,7 @@ from skyshard.apdb.stores.store_settings import StoreSettings
 from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Watcher
 from skyshard.bench.record.running_trial import noticed
-from skyshard.bench.trial.run_visits import VisitsAsked, VisitsResult, changed, run_visits
+from skyshard.bench.trial.run_visits import ProcessesAsked, VisitsAsked, VisitsResult, changed, run_visits
 from skyshard.bench.trial.trial_setup import TrialWatch
 from skyshard.bench.visits.beside_visits import Action
 from skyshard.bench.workload.workload import Workload
@@ -41,6 +42,8 @@ class VisitRun:
     resumes: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     """Settings of a new store, by name."""
+    processes: int | None = None
+    """That tiles are dealt among; 0: threads of this one. None: by the processors, where the store has a server."""
 
     def run(self, watcher: Watcher) -> VisitsResult:
         """Open the store, send the visits, write the trial folder.
@@ -53,12 +56,20 @@ class VisitRun:
         _require_months_that_stay(workload)
         seed = workload.seed if self.seed is None else self.seed
         asked = VisitsAsked(workload, self.target, self.out, seed, self.label, self.resumes, recipe_of(workload))
+        opener = partial(open_store, self.target, store_settings(self.settings), cluster=self.cluster)
         with (
-            closing(open_store(self.target, store_settings(self.settings), cluster=self.cluster)) as store,
+            closing(opener()) as store,
             noticed(self.cluster, workload.name, workload.database, is_counted=True) as notice,
         ):
             notice.begin(self.target)
-            return run_visits(asked, store, TrialWatch(notice.watching(watcher)), self._beside())
+            return run_visits(
+                asked, store, TrialWatch(notice.watching(watcher)), self._beside(), ProcessesAsked(opener, self._count)
+            )
+
+    @property
+    def _count(self) -> int | None:
+        """Processes of tiles; SQLite has one writer, for whom the tiles of other processes would wait asleep."""
+        return 0 if self.processes is None and self.target.startswith("sqlite:") else self.processes
 
     def _beside(self) -> dict[str, Action]:
         """What can run beside visits; changes are rehearsed, so that visits have the answers of before."""

@@ -11,7 +11,9 @@ A trial that was stopped, or whose process was killed, goes on at its last visit
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,6 +46,7 @@ from skyshard.bench.trial.new_folder import prepare_folder
 from skyshard.bench.trial.trial_setup import TrialWatch
 from skyshard.bench.visits.beside_visits import Action, require_actions
 from skyshard.bench.visits.drive_visits import DrivenVisits, VisitDriver
+from skyshard.bench.visits.tile_processes import StoreOpener, TileProcesses
 from skyshard.bench.visits.visit_queue import QueuedVisit, StoredTiles, queue, stored_before
 from skyshard.bench.visits.visit_record import VisitRecord
 from skyshard.bench.workload.workload import Workload
@@ -53,6 +56,10 @@ from skyshard.host.process_tuning import freeze_loaded
 
 if TYPE_CHECKING:
     from skyshard.synth.recipe.recipe import Recipe
+
+
+FEW_VISITS = 100
+"""To start processes takes a second or two; fewer visits are sent by threads."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +108,29 @@ class VisitsResult:
     """The first wrong answers of this run, in words."""
 
 
+@dataclass(frozen=True, slots=True)
+class ProcessesAsked:
+    """Processes for the tiles, and how each opens the store."""
+
+    opener: StoreOpener
+    count: int | None = None
+    """None: as many as there are processors, if there are :data:`FEW_VISITS` visits to do or more."""
+
+    def of(self, visits: int, tiles: int) -> int:
+        """How many processes; 0: tiles are threads."""
+        if self.count is not None:
+            return self.count
+        cores = min(len(os.sched_getaffinity(0)), tiles)
+        return cores if cores > 1 and visits >= FEW_VISITS else 0
+
+
 def run_visits(
-    asked: VisitsAsked, store: VisitStore, watch: TrialWatch, beside: Mapping[str, Action] | None = None
-) -> VisitsResult:
+    asked: VisitsAsked, store: VisitStore, watch: TrialWatch, beside: Mapping[str, Action] | None = None,
+    processes: ProcessesAsked | None = None,
+) -> VisitsResult:  # fmt: skip
     """Send the visits that are left to a store, and write the trial folder.
 
-    ``beside``: what may run beside them, by name.
+    ``beside``: what may run beside them, by name. ``processes``: where tiles may be other processes than this one.
 
     Raises:
         UserError: the folder holds another trial, or the store holds visits that are not this trial's.
@@ -121,20 +145,28 @@ def run_visits(
     record = VisitRecord.open(asked.folder)
     probe = MachineProbe(asked.folder)
     settings = _settings(asked, plan.first)
-    manifest = _manifest(asked, store, started, before, settings)
+    count = processes.of(len(plan.todo), asked.tiles) if processes else 0
+    manifest = _manifest(asked, store, started, before, settings, count)
     write_atomically(asked.folder / MANIFEST, manifest.model_dump_json(indent=2, by_alias=True) + "\n")
     probe.read("before")
     sky = VisitSky(settings, only_needed=_reads_needed(asked.workload))
     for visit, missing in stored_before(sky, stored, plan.first):
         sky.settle(sky.draw(visit), missing)
-    driver = VisitDriver(store, sky, record, clock, compares=asked.workload.check_answers, beside=beside)
+    compares, most_tiles = asked.workload.check_answers, _most_tiles(asked)
     stage = Stage(watch.watcher, "visits", asked.count)
-    over = sum(1 for one in plan.visits if not one.todo)
+    over = len(plan.visits) - len(plan.todo)
     telemetry = TelemetryRecorder(watch.probe, clock)
     freeze_loaded()
     try:
-        with telemetry, ProgressThread(stage, lambda: over + driver.found.visits):
-            driver.run(plan.visits, _most_tiles(asked))
+        with contextlib.ExitStack() as stack:
+            tiles = None
+            if processes and count:
+                tiles = TileProcesses(processes.opener, count, clock, most_tiles, sums=compares)
+                stack.callback(tiles.close)
+            driver = VisitDriver(store, sky, record, clock, compares=compares, beside=beside, processes=tiles)
+            stack.enter_context(telemetry)
+            stack.enter_context(ProgressThread(stage, lambda: over + driver.found.visits))
+            driver.run(plan.visits, most_tiles)
     finally:
         record.close()
         _keep_telemetry(asked.folder, telemetry.table)
@@ -150,6 +182,10 @@ class _Plan:
     first: int
     """Number of the first visit."""
     visits: list[QueuedVisit]
+
+    @property
+    def todo(self) -> list[QueuedVisit]:
+        return [one for one in self.visits if one.todo]
 
 
 def _plan(asked: VisitsAsked, stored: StoredTiles) -> _Plan:
@@ -218,15 +254,20 @@ def _keep_telemetry(folder: Path, table: pa.Table) -> None:
 
 
 def _manifest(
-    asked: VisitsAsked, store: VisitStore, started: datetime, before: TrialManifest | None, settings: SkySettings
-) -> TrialManifest:
+    asked: VisitsAsked, store: VisitStore, started: datetime, before: TrialManifest | None, settings: SkySettings,
+    processes: int,
+) -> TrialManifest:  # fmt: skip
     resumed = int(str(before.driver.get("resumed", 0))) + 1 if before else 0
+    driver: dict[str, object] = {
+        "runtime": "processes" if processes else "threads", "processes": processes or 1, "target": asked.target,
+        "resumed": resumed,
+    }  # fmt: skip
     return TrialManifest(
         version=VERSION, label=asked.label, started=started, stopped=datetime.now(UTC), is_partial=True,
         workload=asked.workload, workload_digest=asked.digest, seed=asked.seed,
         database=asked.workload.database, target=store.name, target_facts=dict(store.describe()),
         known_answers=0, environment=capture_environment(), machine=list(before.machine) if before else [],
-        driver={"runtime": "threads", "processes": 1, "target": asked.target, "resumed": resumed},
+        driver=driver,
         catalog=_sky_facts(asked, settings),
     )  # fmt: skip
 

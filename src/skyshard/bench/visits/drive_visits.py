@@ -2,7 +2,8 @@
 
 One thread draws visits, hands out tiles and compares answers; clients only read and store. A visit is drawn while its
 predecessors run, and compared when its last tile is back: neither is within the time of a visit, and both are the
-driver's own share, which is recorded. Before a new month the visits under way are waited for; then the old month goes.
+driver's own share, which is recorded. Where tiles are other processes, the next visit is sent before one is compared.
+Before a new month the visits under way are waited for; then the old month goes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +23,9 @@ from skyshard.apdb.sky.visit_sky import VisitSky
 from skyshard.basics.errors import ClusterError
 from skyshard.bench.clock import Clock
 from skyshard.bench.visits.beside_visits import Action, BesideVisits
-from skyshard.bench.visits.tile_client import TileClient, TileOutcome, TileTask
+from skyshard.bench.visits.tile_client import TileOutcome, TileTask, VisitTask
+from skyshard.bench.visits.tile_share import ShareOutcome, TileWorkers, sum_up
+from skyshard.bench.visits.tile_threads import TileThreads
 from skyshard.bench.visits.visit_queue import QueuedVisit
 from skyshard.bench.visits.visit_record import VisitRecord, VisitSample
 
@@ -54,11 +57,11 @@ class _UnderWay:
     truth: VisitTruth
     due_s: float
     own_s: float
-    tiles: list[Future[TileOutcome]]
+    shares: Sequence[Future[ShareOutcome]]
 
     @property
     def is_over(self) -> bool:
-        return all(tile.done() for tile in self.tiles)
+        return all(share.done() for share in self.shares)
 
 
 class VisitDriver:
@@ -66,15 +69,14 @@ class VisitDriver:
 
     def __init__(
         self, store: VisitStore, sky: VisitSky, record: VisitRecord, clock: Clock, *, compares: bool = True,
-        beside: Mapping[str, Action] | None = None,
+        beside: Mapping[str, Action] | None = None, processes: TileWorkers | None = None,
     ) -> None:  # fmt: skip
+        """``processes``: process the tiles; else threads of this process do."""
         self.found, self.stop = DrivenVisits(), threading.Event()
         self._store, self._sky, self._record, self._clock, self._compares = store, sky, record, clock, compares
         self._under_way: list[_UnderWay] = []
         self._beside = BesideVisits(beside or {}, clock)
-        self._clients: list[TileClient] = []
-        self._idle: list[TileClient] = []
-        self._lock = threading.Lock()
+        self._processes = processes
         self._columns: dict[TableName, tuple[str, ...] | None] = {name: sky.columns[name] for name in _HISTORIES}
 
     def run(self, visits: Iterable[QueuedVisit], most_tiles: int) -> None:
@@ -83,39 +85,39 @@ class VisitDriver:
         Raises:
             ClusterError: a tile could not be stored, and the store does not say whether it is.
         """
-        with ThreadPoolExecutor(most_tiles, thread_name_prefix="tile") as pool:
-            try:
-                for queued in visits:
-                    if self.stop.is_set():
-                        break
-                    self._begin_month(queued)
-                    self._wait_for_field(self._sky.field_of(queued.visit))
-                    if queued.todo:
-                        self._send(queued, pool)
-                    else:
-                        self._sky.settle(self._sky.draw(queued.visit), queued.missing)
-                self._wait_until(lambda: not self._under_way)
-            except KeyboardInterrupt:
-                self.stop.set()
-            finally:
-                self._end()
+        workers = self._processes or TileThreads(self._store, self._clock, self.stop, most_tiles)
+        try:
+            for queued in visits:
+                if self.stop.is_set():
+                    break
+                self._begin_month(queued, workers)
+                self._wait_for_field(self._sky.field_of(queued.visit))
+                if queued.todo:
+                    self._send(queued, workers)
+                else:
+                    self._sky.settle(self._sky.draw(queued.visit), queued.missing)
+            self._wait_until(lambda: not self._under_way)
+        except KeyboardInterrupt:
+            self.stop.set()
+        finally:
+            self._end(workers)
 
-    def _end(self) -> None:
+    def _end(self, workers: TileWorkers) -> None:
         """Wait for the tiles under way, keep what is whole, and close the clients."""
         interrupted = self.stop.is_set() or bool(self._under_way)
         self.found.is_partial = self.found.is_partial or interrupted
         self.stop.set()
+        workers.stop()
         for one in self._under_way:
-            wait(one.tiles)
+            wait(one.shares)
         try:
             for one in list(self._under_way):
                 self._finish(one)
         finally:
             self._record.add(self._beside.close())
-            for client in self._clients:
-                client.close()
+            workers.close()
 
-    def _begin_month(self, queued: QueuedVisit) -> None:
+    def _begin_month(self, queued: QueuedVisit, workers: TileWorkers) -> None:
         """At the first visit of a month, when no visit is under way: make it ready, and drop what is read no more."""
         begin = self._sky.month_begun(queued.visit)
         if begin is None or not queued.load.update:
@@ -123,6 +125,7 @@ class VisitDriver:
         self._wait_until(lambda: not self._under_way)
         if queued.todo:
             self._clean(queued, self._sky.time_of(queued.visit), self._store.prepare_month)
+            workers.prepare_month(self._sky.time_of(queued.visit))
         if queued.load.drop_months:
             self._clean(queued, begin, self._store.drop_before)
         if queued.load.purge_objects:
@@ -138,26 +141,33 @@ class VisitDriver:
             )
             self._record.add(whole.in_turn(operations, sent_s, self._clock.now()))
 
-    def _send(self, queued: QueuedVisit, pool: ThreadPoolExecutor) -> None:
+    def _send(self, queued: QueuedVisit, workers: TileWorkers) -> None:
         """Draw a visit, wait for its time and for room, and hand out its tiles."""
         begun_s = time.thread_time()
         drawn = self._sky.draw(queued.visit)
         rows = [drawn.rows_of(tile) for tile in queued.todo]
         truth = self._sky.truth_of(drawn)
         own_s = time.thread_time() - begun_s
-        self._wait_until(lambda: len(self._under_way) < queued.load.overlap)
+        self._wait_for_room(queued.load.overlap, workers)
         due_s = self._due(queued)
-        tasks = [
-            TileTask(
-                queued.phase, one, drawn.since, queued.load.reads_history(queued.visit), queued.load.update,
-                self._columns, due_s, queued.load.retry_s,
-            )
-            for one in rows
-        ]  # fmt: skip
+        task = VisitTask(
+            queued.phase, drawn.since, queued.load.reads_history(queued.visit), queued.load.update, self._columns,
+            due_s, queued.load.retry_s,
+        )  # fmt: skip
         if not self.stop.is_set():
             self._beside.begin(queued, drawn.time)
-            tiles = [pool.submit(self._process, task) for task in tasks]
-            self._under_way.append(_UnderWay(queued, drawn, truth, due_s, own_s, tiles))
+            shares = workers.begin([TileTask(task, one) for one in rows])
+            self._under_way.append(_UnderWay(queued, drawn, truth, due_s, own_s, shares))
+
+    def _wait_for_room(self, overlap: int, workers: TileWorkers) -> None:
+        """Wait until another visit may be under way.
+
+        To compare takes tiles that are threads the interpreter, and commits wait for it: before the next visit, then.
+        """
+        if not workers.is_apart:
+            self._wait_until(lambda: len(self._under_way) < overlap)
+        while sum(not one.is_over for one in self._under_way) >= overlap:
+            self._wait_for_a_share()
 
     def _due(self, queued: QueuedVisit) -> float:
         """When a visit is due: now, or at its time of an open loop, which is waited for."""
@@ -168,7 +178,7 @@ class VisitDriver:
             self._first = (queued.visit, now_s)
         due_s = self._first[1] + (queued.visit - self._first[0]) * queued.load.interval_s
         while (left_s := due_s - self._clock.now()) > 0 and not self.stop.is_set():
-            running = [tile for one in self._under_way for tile in one.tiles if not tile.done()]
+            running = [share for one in self._under_way for share in one.shares if not share.done()]
             if running:
                 wait(running, min(left_s, 0.5), FIRST_COMPLETED)
             else:
@@ -179,18 +189,6 @@ class VisitDriver:
     _first: tuple[int, float] | None = None
     """The first visit of this run of a phase in an open loop, and its due time."""
 
-    def _process(self, task: TileTask) -> TileOutcome:
-        with self._lock:
-            client = self._idle.pop() if self._idle else None
-            if client is None:
-                client = TileClient(self._store, self._clock, self.stop)
-                self._clients.append(client)
-        try:
-            return client.process(task)
-        finally:
-            with self._lock:
-                self._idle.append(client)
-
     def _wait_for_field(self, number: int) -> None:
         self._wait_until(lambda: all(one.drawn.field != number for one in self._under_way))
 
@@ -198,8 +196,11 @@ class VisitDriver:
         """Finish visits as they end until a condition holds."""
         self._finish_whole()
         while not is_so():
-            wait([tile for one in self._under_way for tile in one.tiles if not tile.done()], 0.5, FIRST_COMPLETED)
+            self._wait_for_a_share()
             self._finish_whole()
+
+    def _wait_for_a_share(self) -> None:
+        wait([share for one in self._under_way for share in one.shares if not share.done()], 0.5, FIRST_COMPLETED)
 
     def _finish_whole(self) -> None:
         for one in [each for each in self._under_way if each.is_over]:
@@ -209,14 +210,15 @@ class VisitDriver:
         """A visit's tiles are back: compare, record, settle."""
         self._under_way.remove(one)
         begun_s = time.thread_time()
-        outcomes = [tile.result() for tile in one.tiles]
+        shares = [share.result() for share in one.shares]
+        outcomes = [outcome for share in shares for outcome in share.tiles]
         wrong = self._compare(one, outcomes) if self._compares else {}
         samples = [self._judged(sample, outcome, wrong) for outcome in outcomes for sample in outcome.samples]
         missing = self._given_up(one, outcomes)
         if one.queued.load.update:
             self._sky.settle(one.drawn, (*one.queued.missing, *missing))
         self.found.was_there += [VisitId(one.drawn.visit, outcome.tile) for outcome in outcomes if outcome.was_there]
-        own_s = one.own_s + time.thread_time() - begun_s
+        own_s = one.own_s + sum(share.own_s for share in shares) + time.thread_time() - begun_s
         last_s = max(sample.done_s for sample in samples)
         driver = VisitSample(
             one.queued.phase, one.drawn.visit, -1, one.drawn.time, "", "driver", one.due_s, one.due_s, last_s,
@@ -227,16 +229,17 @@ class VisitDriver:
 
     def _compare(self, one: _UnderWay, outcomes: list[TileOutcome]) -> Mapping[tuple[int, str], str]:
         """What is wrong, by tile and table; answers that are right have an empty text."""
+        sum_up(outcomes, self._columns)
         found: dict[tuple[int, str], str] = {}
         names: tuple[TableName, ...] = ("DiaObjectLast", *_HISTORIES)
         for name in names:
-            answers = [TileAnswer(o.tile, o.read[name], o.tries == 1) for o in outcomes if name in o.read]
+            answers = [TileAnswer(o.tile, o.sums[name], o.tries == 1) for o in outcomes if name in o.sums]
             if not answers:
                 continue
             if name == "DiaObjectLast":
                 texts = compare_objects(one.truth, answers)
             else:
-                texts = compare_history(name, self._columns[name], one.truth, answers)
+                texts = compare_history(name, one.truth, answers)
             for answer, text in zip(answers, texts, strict=True):
                 found[(answer.tile, name)] = text
                 if text and len(self.found.wrong) < MOST_WORDS:

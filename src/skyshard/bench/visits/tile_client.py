@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from skyshard.apdb.model import Operation, Reading, StoreSession, TableName, TileRows, VisitStore
+from skyshard.apdb.sky.compare_reads import AnswerSums
 from skyshard.basics.errors import ClusterError, words_of
 from skyshard.bench.clock import Clock
 from skyshard.bench.visits.visit_record import VisitSample
@@ -21,11 +22,10 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class TileTask:
-    """What a tile has to do."""
+class VisitTask:
+    """What all tiles of a visit have to do."""
 
     phase: str
-    rows: TileRows
     since: float
     """Beginning of the history, MJD TAI."""
     reads_history: bool
@@ -36,6 +36,14 @@ class TileTask:
     retry_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class TileTask:
+    """What a tile has to do, and what it stores."""
+
+    visit: VisitTask
+    rows: TileRows
+
+
 @dataclass(slots=True)
 class TileOutcome:
     """What came of it."""
@@ -43,7 +51,8 @@ class TileOutcome:
     tile: int
     samples: list[VisitSample] = field(default_factory=list)
     read: dict[TableName, pa.Table] = field(default_factory=dict)
-    """Answers of the try that ended well."""
+    """Answers of the try that ended well, until they are summed up."""
+    sums: dict[TableName, AnswerSums] = field(default_factory=dict)
     tries: int = 0
     was_there: bool = False
     error: ClusterError | None = None
@@ -69,7 +78,7 @@ class TileClient:
             except ClusterError as error:
                 self.close()
                 outcome.samples.append(self._whole(task, sent_s, words_of(error)))
-                if self._clock.now() - begun_s >= task.retry_s or self._stop.is_set():
+                if self._clock.now() - begun_s >= task.visit.retry_s or self._stop.is_set():
                     outcome.error = error
                     return outcome
                 self._clock.wait_until(self._clock.now() + pause_s, self._stop)
@@ -91,13 +100,13 @@ class TileClient:
             samples.extend(whole.in_turn(reading.operations, begun_s, self._clock.now()))
 
         tile = task.rows.tile
-        span = (tile.padded, task.since, tile.time)
+        span = (tile.padded, task.visit.since, tile.time)
         read("DiaObjectLast", lambda: session.read_objects(tile.padded))
-        if task.reads_history:
-            read("DiaSource", lambda: session.read_sources(*span, task.columns["DiaSource"]))
-            read("DiaForcedSource", lambda: session.read_forced(*span, task.columns["DiaForcedSource"]))
+        if task.visit.reads_history:
+            read("DiaSource", lambda: session.read_sources(*span, task.visit.columns["DiaSource"]))
+            read("DiaForcedSource", lambda: session.read_forced(*span, task.visit.columns["DiaForcedSource"]))
         stored: list[Operation] = []
-        if task.stores:
+        if task.visit.stores:
             begun_s = self._clock.now()
             receipt = session.store(task.rows)
             outcome.was_there, stored = receipt.was_there, list(receipt.operations)
@@ -107,9 +116,9 @@ class TileClient:
 
     def _whole(self, task: TileTask, sent_s: float, error: str | None, rows: int = 0, size: int = 0) -> VisitSample:
         """The sample of the tile until now."""
-        tile = task.rows.tile
+        tile, visit = task.rows.tile, task.visit
         return VisitSample(
-            task.phase, tile.id.visit, tile.id.detector, tile.time, "", "tile", task.due_s, sent_s, self._clock.now(),
+            visit.phase, tile.id.visit, tile.id.detector, tile.time, "", "tile", visit.due_s, sent_s, self._clock.now(),
             rows, size, error=error,
         )  # fmt: skip
 

@@ -63,7 +63,10 @@ def run(
     leave_out: Annotated[str, typer.Option(help="Classes, or class/template, to leave out, with commas between.")] = "",
     duration: Annotated[float, typer.Option(min=0, help="Seconds for every class that has a duration.")] = 0.0,
     seed: Annotated[int | None, typer.Option(help="Seed instead of the workload's own.")] = None,
-    processes: Annotated[int, typer.Option(min=0, help="Driver processes; 0: threads of this one.")] = 0,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=0, help="Driver processes; 0: threads of this one. Visits: one for each core by default."),
+    ] = None,
     ray: Annotated[
         bool, typer.Option("--ray", help="Driver processes as Ray actors; one for each core by default.")
     ] = False,
@@ -99,11 +102,11 @@ def run(
     """
     file = skyshard.bench.find_workload(workload)
     loaded = skyshard.bench.read_workload(file)
-    of_visits = bench_run_visits.VisitOptions(visits, no_update, resume, tuple(store or ()), has_page=page)
+    of_visits = bench_run_visits.VisitOptions(visits, no_update, resume, tuple(store or ()), page, processes)
     if loaded.is_of_visits:
         others = {
             "--leave-out": leave_out, "--duration": duration, "--schema": schema, "--scenario": scenario,
-            "--processes": processes, "--ray": ray, "--server-statistics": server_statistics, "--scan": scan,
+            "--ray": ray, "--server-statistics": server_statistics, "--scan": scan,
             "--token-file": token_file, "--authority": authority,
         }  # fmt: skip
         bench_run_visits.refuse("a workload of visits", others)
@@ -116,7 +119,7 @@ def run(
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     targets, where = _scanning(tuple(target or ["czar"]), scan), database or loaded.database
     asked = skyshard.scenarios.TrialRun(
-        file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray),
+        file, loaded, folder, where, targets, cluster, seed, *_drivers(processes or 0, ray=ray),
         label=label, has_statistics=server_statistics, has_page=page,
         scenario=fault_scenario.read_scenario(scenario) if scenario else None,
         access=skyshard.bench.DoorAccess(token_file, authority),

@@ -37,6 +37,8 @@ class VisitOptions:
     resumes: bool
     settings: tuple[str, ...]
     has_page: bool = True
+    processes: int | None = None
+    """Given; queries take it, too."""
 
     def refuse_given(self) -> None:
         """Raises UserError where one was given for a workload of queries."""
@@ -76,7 +78,7 @@ def run_visits(
     folder = out or Path("trials") / f"{workload.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     asked = skyshard.scenarios.VisitRun(
         workload, folder, targets[0], cluster, seed, label, options.visits, options.reads_only, options.resumes,
-        options.named_settings(),
+        options.named_settings(), options.processes,
     )  # fmt: skip
     with interruptible(), quick_switching(), progress_bars() as watcher:
         result = asked.run(watcher)

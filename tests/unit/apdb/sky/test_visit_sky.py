@@ -1,31 +1,42 @@
 """What visits find, and what they must read, against a store that keeps every row in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from tests.support.naive_visit_store import NaiveStore
 from tests.support.visit_skies import small_sky
 
-from skyshard.apdb.sky.compare_reads import TileAnswer, compare_history, compare_objects
+from skyshard.apdb.model import Reading, TableName
+from skyshard.apdb.sky.compare_reads import TileAnswer, compare_history, compare_objects, sum_answers
 from skyshard.apdb.sky.drawn_visit import DrawnVisit
 from skyshard.apdb.sky.row_digest import digest_of, row_numbers
 from skyshard.apdb.sky.visit_sky import VisitSky
 
 
+def summed(name: TableName, columns: tuple[str, ...] | None, tile: int, rows: pa.Table, *tried: bool) -> TileAnswer:
+    """A tile's answer as it is compared."""
+    [sums] = sum_answers(name, columns, [rows])
+    return TileAnswer(tile, sums, *tried)
+
+
 def read_and_compare(sky: VisitSky, store: NaiveStore, drawn: DrawnVisit) -> list[str]:
     """What is wrong with the answers of all tiles of a visit."""
     truth = sky.truth_of(drawn)
-    objects = [TileAnswer(t.id.detector, store.read_objects(t.padded).rows) for t in drawn.tiles]
+    objects = [summed("DiaObjectLast", None, t.id.detector, store.read_objects(t.padded).rows) for t in drawn.tiles]
     found = compare_objects(truth, objects)
-    for name, read in (("DiaSource", store.read_sources), ("DiaForcedSource", store.read_forced)):
+    histories: tuple[tuple[TableName, Callable[..., Reading]], ...] = (
+        ("DiaSource", store.read_sources), ("DiaForcedSource", store.read_forced),
+    )  # fmt: skip
+    for name, read in histories:
         columns = sky.columns[name]
         answers = [
-            TileAnswer(tile.id.detector, read(tile.padded, drawn.since, drawn.time, columns).rows)
+            summed(name, columns, tile.id.detector, read(tile.padded, drawn.since, drawn.time, columns).rows)
             for tile in drawn.tiles
         ]
-        found += compare_history(name, columns, truth, answers)  # type: ignore[arg-type]
+        found += compare_history(name, truth, answers)
     return found
 
 
@@ -119,13 +130,15 @@ def test_neighbours_are_seen_before_or_after_their_store_never_in_between() -> N
     truth = sky.truth_of(drawn)
     for tile in range(4):
         answers = [
-            TileAnswer(t.id.detector, store.read_objects(t.padded).rows, t.id.detector >= tile) for t in drawn.tiles
+            summed("DiaObjectLast", None, t.id.detector, store.read_objects(t.padded).rows, t.id.detector >= tile)
+            for t in drawn.tiles
         ]
         assert compare_objects(truth, answers) == [""] * 4
         store.store(drawn.rows_of(tile))
     answer = store.read_objects(drawn.tiles[0].padded).rows
-    assert compare_objects(truth, [TileAnswer(0, answer)])[0].startswith("DiaObjectLast")
-    assert compare_objects(truth, [TileAnswer(0, answer.slice(1), is_first_try=False)])[0].startswith("DiaObjectLast")
+    for rows, is_first_try in ((answer, True), (answer.slice(1), False)):
+        given = summed("DiaObjectLast", None, 0, rows, is_first_try)
+        assert compare_objects(truth, [given])[0].startswith("DiaObjectLast")
 
 
 def test_a_visit_is_a_function_of_seed_and_number() -> None:
