@@ -199,7 +199,7 @@ def test_the_commands_say_what_there_is(testbed: Testbed, sky: Path) -> None:
     assert isinstance(CliRunner().invoke(app, ["columns", "status", "nobody", *where]).exception, UserError)
 
 
-@pytest.mark.parametrize("way", ["build", "repair"])
+@pytest.mark.parametrize("way", [pytest.param("build", marks=pytest.mark.deep), "repair"])
 def test_damage_is_found_set_aside_and_mended(testbed: Testbed, sky: Path, way: str) -> None:
     """A truncated file, one with other bytes, and one of other rows: found by verify, named, out of use, made again."""
     testbed.columns.build(DATABASE)

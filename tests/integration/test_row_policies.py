@@ -169,7 +169,7 @@ def test_all_rows_of_a_key_are_kept_and_found(sky: Sky, loader: Loader) -> None:
     assert sky.is_good()
 
 
-@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("loader", [Loader.IMAGE, pytest.param(Loader.LOAD_DATA, marks=pytest.mark.deep)])
 def test_unwanted_rows_are_left_out_and_their_dependents_are_orphans(sky: Sky, loader: Loader) -> None:
     """By a condition over an input column that no column takes; orphans are kept, refused or left out as asked."""
     rows = [row(1, 25, 12, 10), row(2, 60, 12, 20, primary=False), row(3, 25, 12.01, 30, primary=None)]
@@ -199,8 +199,15 @@ BAD = [row(1, 25, 12, 10), row(2, NAN, 12, 20), row(3, 25, None, 30), row(4, INF
        row(6, 60, 12, 60)]  # fmt: skip
 
 
-@pytest.mark.parametrize("loader", LOADERS)
-@pytest.mark.parametrize("policy", ["skip", "quarantine"])
+@pytest.mark.parametrize(
+    ("policy", "loader"),
+    [
+        ("skip", Loader.IMAGE),
+        ("quarantine", Loader.LOAD_DATA),
+        pytest.param("skip", Loader.LOAD_DATA, marks=pytest.mark.deep),
+        pytest.param("quarantine", Loader.IMAGE, marks=pytest.mark.deep),
+    ],
+)
 def test_rows_without_a_position_are_left_out(sky: Sky, loader: Loader, policy: str) -> None:
     """NaN, NULL, infinity and latitudes beyond a pole; the quarantine has them as the input does, with file and row."""
     report = sky.add({"Object_a": BAD[:1], "Object_b": BAD[1:]}, loader=loader, Object={"bad_positions": policy})
