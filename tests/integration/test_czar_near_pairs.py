@@ -28,7 +28,7 @@ from skyshard.czar.sql.region_sql import number
 from skyshard.db.connection import Account, connect
 
 pytestmark = pytest.mark.integration
-STATEMENTS = how_many("SKYSHARD_STATEMENTS", 60)
+STATEMENTS = how_many("SKYSHARD_STATEMENTS", 30)
 SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
 STRIPING = Striping(stripes=12, substripes=3, overlap_deg=1.0)
 STARS = 160
