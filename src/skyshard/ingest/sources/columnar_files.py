@@ -13,7 +13,7 @@ from skyshard.catalog.layout import TableLayout
 from skyshard.ingest.fits.table_rows import FitsTable
 from skyshard.ingest.source import InputSlice
 from skyshard.ingest.sources.column_names import own_names
-from skyshard.ingest.sources.fits_files import FitsReader, fits_slices, is_fits
+from skyshard.ingest.sources.fits_files import FitsReader, fits_ending, fits_slices, is_fits
 from skyshard.ingest.sources.mapping import FitsFormat, MappedTable
 from skyshard.ingest.sources.parquet_files import ParquetReader, is_parquet, parquet_slices
 from skyshard.ingest.values.column_rules import Rule
@@ -24,6 +24,11 @@ ColumnarReader = ParquetReader | FitsReader
 def is_columnar(given: str, path: Path) -> bool:
     """True for a file that is read as Parquet or FITS: by the format that is given, else by its ending."""
     return is_parquet(given, path) or is_fits(given, path)
+
+
+def columnar_ending(path: Path) -> str:
+    """The ending of such a file's name, whole."""
+    return fits_ending(path) or path.suffix
 
 
 def columnar_slices(path: Path, given: str = "", fits: FitsFormat | None = None) -> tuple[list[InputSlice], pa.Schema]:

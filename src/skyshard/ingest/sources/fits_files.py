@@ -34,9 +34,18 @@ def is_fits(given: str, path: Path) -> bool:
     >>> is_fits("", Path("a.FITS.gz")), is_fits("", Path("a.fit")), is_fits("text", Path("a.fits"))
     (True, True, False)
     """
-    name = path.name.lower()
-    name = name[: name.rindex(".")] if name.endswith(_PACKED) else name
-    return given == "fits" or (not given and name.endswith(_ENDINGS))
+    return given == "fits" or (not given and fits_ending(path) != "")
+
+
+def fits_ending(path: Path) -> str:
+    """The ending of a FITS file's name, as it is spelled; empty if it has none of those.
+
+    >>> fits_ending(Path("a.FITS.gz")), fits_ending(Path("a.1.fit")), fits_ending(Path("a.gz"))
+    ('.FITS.gz', '.fit', '')
+    """
+    last = path.suffix if path.suffix.lower() in _PACKED else ""
+    plain = Path(path.name.removesuffix(last)).suffix
+    return plain + last if plain.lower() in _ENDINGS else ""
 
 
 @dataclass(frozen=True, slots=True)

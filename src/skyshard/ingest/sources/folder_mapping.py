@@ -1,4 +1,4 @@
-"""A first mapping for a folder of Parquet files: which files are which table, what no rule takes.
+"""A first mapping for a folder of Parquet or FITS files: which files are which table, what no rule takes.
 
 Rules: Butler's dataset types and the folders of TAP tables are known by name; any other folder, and any other stem of a
 file, is a table of its own. Folders such as ``band=g`` or ``Norder=3`` are parts of the table above them. Columns and
@@ -17,8 +17,9 @@ from typing import Any
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.sources.butler_paths import read_butler_path
+from skyshard.ingest.sources.columnar_files import columnar_ending, columnar_slices, is_columnar
+from skyshard.ingest.sources.fits_files import is_fits
 from skyshard.ingest.sources.folder_columns import first_column
-from skyshard.ingest.sources.parquet_files import is_parquet, parquet_slices
 
 DATASET_TYPES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Object": (
@@ -54,7 +55,7 @@ def map_folder(folder: Path, database: str = "") -> FolderMapping:
     """Describe a folder; of the files only their names, and whether they can be read, count.
 
     Raises:
-        UserError: no folder, or no Parquet file in it.
+        UserError: no folder, or no Parquet file or FITS table in it.
     """
     if not folder.is_dir():
         raise UserError(f"'{folder}' is no folder", remedy="give the folder of a catalog's files")
@@ -63,16 +64,17 @@ def map_folder(folder: Path, database: str = "") -> FolderMapping:
     plain: dict[str, list[Path]] = {}
     for path in _files(folder):
         below = path.relative_to(folder)
-        if not is_parquet("", path):
+        if not is_columnar("", path):
             left[str(below)] = "no Parquet file: columns of text files are declared by hand"
         elif reason := _fault(path):
             left[str(below)] = reason
-        elif (found := read_butler_path(below, folder)) is not None:
+        elif not is_fits("", path) and (found := read_butler_path(below, folder)) is not None:
             types.setdefault(found.dataset.dataset_type, []).append(path)
         else:
             plain.setdefault(_group(below), []).append(path)
     if not types and not plain:
         raise _no_files(folder, left)
+    _take_out_other_kinds(folder, plain, left)
     _take_out_strays(folder, plain, left)
     tables = _butler_tables(types)
     for group, files in plain.items():
@@ -95,11 +97,22 @@ def _files(folder: Path) -> list[Path]:
 
 def _no_files(folder: Path, left: Mapping[str, str]) -> UserError:
     """What is to be said of a folder without a file that is taken."""
-    parquet = next((name for name in left if is_parquet("", Path(name))), "")
+    parquet = next((name for name in left if is_columnar("", Path(name))), "")
     if parquet:
         what, _, remedy = left[parquet].partition("; ")
-        return UserError(f"no Parquet file under '{folder}' can be read, as '{parquet}': {what}", remedy=remedy)
-    return UserError(f"no Parquet file under '{folder}'", remedy="give the folder of a catalog's files")
+        return UserError(
+            f"no Parquet file or FITS table under '{folder}' can be read, as '{parquet}': {what}", remedy=remedy
+        )
+    return UserError(f"no Parquet file or FITS table under '{folder}'", remedy="give the folder of a catalog's files")
+
+
+def _take_out_other_kinds(folder: Path, groups: dict[str, list[Path]], left: dict[str, str]) -> None:
+    """Leave FITS files beside Parquet files of their table: the files of one are of one kind."""
+    for files in groups.values():
+        others = [path for path in files if is_fits("", path)]
+        if others and len(others) < len(files):
+            left |= {str(path.relative_to(folder)): "it lies beside Parquet files of its table" for path in others}
+            files[:] = sorted(set(files).difference(others))
 
 
 def _take_out_strays(folder: Path, groups: dict[str, list[Path]], left: dict[str, str]) -> None:
@@ -117,9 +130,9 @@ def _take_out_strays(folder: Path, groups: dict[str, list[Path]], left: dict[str
 
 
 def _fault(path: Path) -> str:
-    """Why a file cannot be read as Parquet; empty if it can."""
+    """Why a file cannot be read; empty if it can."""
     try:
-        parquet_slices(path)
+        columnar_slices(path)
     except UserError as error:
         return f"{error.what.rpartition(': ')[2]}; {error.remedy}"
     return ""
@@ -157,12 +170,13 @@ def _group(below: Path) -> str:
         return ""
     if len(below.parts) > 1:
         return f"{below.parts[0]}/"
-    return re.sub(r"[-_.]?\d+$", "", below.stem) or below.stem
+    stem = below.name.removesuffix(columnar_ending(below))
+    return re.sub(r"[-_.]?\d+$", "", stem) or stem
 
 
 def _patterns(folder: Path, group: str, files: list[Path]) -> list[str]:
     """Patterns that find the files of a group; their names, where patterns would find others too."""
-    endings = sorted({path.suffix for path in files})
+    endings = sorted({columnar_ending(path) for path in files})
     parts = sorted({_top(group, path.relative_to(folder)) for path in files})
     choices = {"/": [[glob.escape(group)], parts], "": [parts]}
     for tops in choices.get(group[-1:], []):

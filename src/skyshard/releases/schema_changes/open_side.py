@@ -103,7 +103,7 @@ def _of_file(path: Path) -> SchemaSide:
             return _felis(str(path), read_schema_file(path))
         return side_of_source(f"mapping {path}", open_mapping(path).tables)
     if not is_columnar("", path):
-        raise UserError(f"'{path}' is no Parquet or FITS file, mapping or Felis schema", remedy="give one of these")
+        raise UserError(f"'{path}' is no Parquet file, FITS file, mapping or Felis schema", remedy="give one of these")
     return _single_file(path)
 
 

@@ -100,7 +100,7 @@ def test_names_differ_though_folders_are_alike(tmp_path: Path) -> None:
 def test_folder_without_parquet_is_refused(tmp_path: Path) -> None:
     """Nothing to map, or nothing there."""
     (tmp_path / "a.csv").write_text("a\n1\n")
-    with pytest.raises(UserError, match="no Parquet file under"):
+    with pytest.raises(UserError, match="no Parquet file or FITS table under"):
         first_mapping(tmp_path)
     with pytest.raises(UserError, match="is no folder"):
         first_mapping(tmp_path / "a.csv")

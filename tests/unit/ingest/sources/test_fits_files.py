@@ -17,6 +17,7 @@ from tests.support.partitioned import digests_of, partition_all
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.source import Source
+from skyshard.ingest.sources.first_mapping import first_mapping
 from skyshard.ingest.sources.fits_files import fits_slices
 from skyshard.ingest.sources.open_source import open_source
 
@@ -173,3 +174,25 @@ def test_lists_are_left_out_and_names_that_differ_in_case_are_one(tmp_path: Path
     assert table.table.column_names == ["id", "ra", "dec", "Flux"]
     assert any("spec list<item: float>, list list<item: float>" in note for note in table.notes)
     assert any("another differs in case only: flux" in note for note in table.notes)
+
+
+def test_a_folder_of_fits_files_gets_a_mapping(tmp_path: Path) -> None:
+    """Tables by folders and stems, packed or not; images, and files beside Parquet of their table, are left."""
+    columns = fits_file(table_hdu(PLAIN))
+    for name in ("sweep-1.fits.gz", "sweep-2.fits.gz", "star/a.fits", "star/b.fit", "mixed-1.fits", "image.fits"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        content = fits_file(image_hdu()) if name == "image.fits" else columns
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    pq.write_table(pa.table({"id": [1], "ra": [1.0], "dec": [2.0]}), tmp_path / "mixed-2.parquet")
+    made = first_mapping(tmp_path)
+    (tmp_path / "m.yaml").write_text(made.text)
+    tables = open_source(tmp_path / "m.yaml").tables
+    files = {name: sorted(Path(piece.path).name for piece in table.slices) for name, table in tables.items()}
+    assert files == {
+        "mixed": ["mixed-2.parquet"], "star": ["a.fits", "b.fit"], "sweep": ["sweep-1.fits.gz", "sweep-2.fits.gz"],
+    }  # fmt: skip
+    assert {name: table.layout.role for name, table in tables.items()} == dict.fromkeys(files, "director")
+    assert made.left == {
+        "image.fits": "HDU 0 is an image, 1 is an image; give files with a binary table",
+        "mixed-1.fits": "it lies beside Parquet files of its table",
+    }

@@ -138,5 +138,5 @@ def test_the_database_is_named_by_the_folder_or_as_it_is_asked_for(tmp_path: Pat
 def test_a_folder_without_parquet_is_refused(tmp_path: Path, name: str) -> None:
     """As one that is not there is."""
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"is no folder|no Parquet file under"):
+    with pytest.raises(UserError, match=r"is no folder|no Parquet file or FITS table under"):
         map_folder(tmp_path / name)
