@@ -21,7 +21,7 @@ from _pytest.doctest import DoctestModule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
-from tests.support import brief_reports
+from tests.support import brief_reports, shared_rewriting
 from tests.support.depth import DEPTH, drawn
 from tests.support.hosts import Lab
 from tests.support.letters import LETTERS
@@ -90,8 +90,11 @@ a fresh clone, and any one of the 6,000 comes in hardly a run. Runs in depth hav
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Integration tests are not even imported where they are not wanted: reading them takes as long as a few tests."""
-    is_wanted = config.option.markexpr.strip() != "not integration"
-    return None if is_wanted or collection_path.name != "integration" else True
+    return None if _wants_integration(config) or collection_path.name != "integration" else True
+
+
+def _wants_integration(config: pytest.Config) -> bool:
+    return bool(config.option.markexpr.strip() != "not integration")
 
 
 class OnlyRealDoctests:
@@ -105,6 +108,7 @@ class OnlyRealDoctests:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(OnlyRealDoctests())
+    shared_rewriting.rewrite_share(config, ("unit", "integration") if _wants_integration(config) else ("unit",))
     if brief_reports.are_wanted(config):
         config.pluginmanager.register(brief_reports.BriefReports())
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it runs in the background like that
