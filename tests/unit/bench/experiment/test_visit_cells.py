@@ -105,15 +105,25 @@ def _analysed(folder: Path, *, other_rows: bool = False) -> ExperimentResult:
     return analyse(Collected(read.file, read.digest, design, order, numbers, {}, MACHINE, elapsed_s=6.0, visits=visits))
 
 
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> ExperimentResult:
+    return _analysed(tmp_path_factory.mktemp("analysed"))
+
+
+@pytest.fixture(scope="module")
+def page(analysed: ExperimentResult) -> str:
+    return html(analysed)
+
+
 def _with_sizes(trial: VisitTrial, size: int) -> VisitTrial:
     """A trial whose store held two tables at its end."""
     sizes = {"DiaObject": {"rows": 100, "bytes": size}, "DiaSource": {"rows": 300, "bytes": 3 * size}}
     return replace(trial, manifest=trial.manifest.model_copy(update={"catalog": {"sizes": sizes}}))
 
 
-def test_cells_say_what_they_stored_and_what_it_takes_on_disk(tmp_path: Path) -> None:
+def test_cells_say_what_they_stored_and_what_it_takes_on_disk(analysed: ExperimentResult, page: str) -> None:
     """Rows of all visits, the time of their stores, bytes by table: medians over the trials of a cell."""
-    result = _analysed(tmp_path)
+    result = analysed
     cell, visits = result.cells[1], result.visits[1]
     assert (cell.rows, cell.bytes, visits.rows) == (300 * 20, 4 * 3000, 400)
     assert cell.ingest_s == pytest.approx(300 * MADE.store_s, rel=0.01)
@@ -128,7 +138,7 @@ def test_cells_say_what_they_stored_and_what_it_takes_on_disk(tmp_path: Path) ->
     found = held_table(result.visits)
     assert found is not None
     assert found[1][1] == ["2: two", "400", "2.93 KiB", "8.79 KiB", "11.7 KiB", "30 B"]
-    assert "Tables of stores on disk" in html(result)
+    assert "Tables of stores on disk" in page
     assert "| 2: two | 400 | 2.93 KiB | 8.79 KiB | 11.7 KiB | 30 B |" in markdown(result)
 
 
@@ -165,9 +175,9 @@ def test_a_lost_visit_is_counted_once() -> None:
     }
 
 
-def test_cells_have_levels_slopes_and_courses(tmp_path: Path) -> None:
+def test_cells_have_levels_slopes_and_courses(analysed: ExperimentResult) -> None:
     """What was put in comes back for each cell: time, growth, plateau, share of one node's."""
-    result = _analysed(tmp_path)
+    result = analysed
     one, two, file = result.visits
     assert one.select_s is not None
     assert two.select_s == pytest.approx(0.5 * one.select_s, rel=0.05)
@@ -187,16 +197,15 @@ def test_rows_that_leave_servers_are_no_answers(tmp_path: Path) -> None:
     assert not [one for one in result.held_sentences if one.startswith("the rows:")]
 
 
-def test_reads_stand_against_the_number_of_nodes(tmp_path: Path) -> None:
+def test_reads_stand_against_the_number_of_nodes(analysed: ExperimentResult) -> None:
     """Cells of a cluster are points of one line; the file is none."""
-    points = node_points(_analysed(tmp_path))
+    points = node_points(analysed)
     assert [(one.label, one.nodes) for one in points] == [("cluster", 1), ("cluster", 2)]
 
 
-def test_page_and_markdown_have_the_visits(tmp_path: Path) -> None:
+def test_page_and_markdown_have_the_visits(analysed: ExperimentResult, page: str) -> None:
     """The same page as of every experiment, with a section of its own."""
-    result = _analysed(tmp_path)
-    page = html(result)
+    result = analysed
     assert 'id="visits"' in page
     assert "courses-0" in page
     assert "visit-nodes" in page

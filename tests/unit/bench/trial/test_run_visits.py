@@ -16,6 +16,9 @@ from skyshard.bench.trial.run_visits import changed, run_visits
 from skyshard.bench.trial.trial_setup import TrialWatch
 from skyshard.bench.visits.visit_record import UNFINISHED
 
+SHORT = {"count": 10, "history": {"months": 3, "visits_per_month": 2}}
+"""Ten visits of two fields: the history is full at the seventh, and its oldest months are dropped."""
+
 
 class StoppingStore(NaiveStore):
     """Fails in the store of one tile; then nobody can ask what it holds, if ``is_gone``."""
@@ -63,12 +66,12 @@ def whole(store: NaiveStore) -> NaiveStore:
 def test_all_tiles_are_stored_and_all_answers_are_right(tmp_path: Path) -> None:
     """Every visit has its tiles, operations and a driver's row; every tile was compared."""
     store = NaiveStore()
-    result = run_visits(asked(tmp_path / "out", small_workload({"overlap": 2})), store, TrialWatch())
+    result = run_visits(asked(tmp_path / "out", small_workload(SHORT | {"overlap": 2})), store, TrialWatch())
     assert result.summary.failures == []
-    assert len(store.tiles) == 16 * 4
+    assert len(store.tiles) == 10 * 4
     trial = read_visit_trial(tmp_path / "out")
     (phase,) = trial.summary.phases
-    assert (phase.visits, phase.compared, phase.wrong, phase.lost) == (16, 64, 0, 0)
+    assert (phase.visits, phase.compared, phase.wrong, phase.lost) == (10, 40, 0, 0)
     kinds = set(trial.samples["kind"].to_pylist())
     assert {"select", "insert", "tile", "driver", "drop"} <= kinds
     assert {one.name for one in trial.beside} == {"drop DiaSource", "drop DiaForcedSource"}
@@ -79,7 +82,7 @@ def test_all_tiles_are_stored_and_all_answers_are_right(tmp_path: Path) -> None:
 def test_failed_tiles_are_tried_again_and_counted(tmp_path: Path) -> None:
     """Reads that fail, and stores whose reply is lost, are repeated; nothing is stored twice, no answer is wrong."""
     store = NaiveStore(failures=6)
-    result = run_visits(asked(tmp_path / "out", small_workload()), store, TrialWatch())
+    result = run_visits(asked(tmp_path / "out", small_workload(SHORT)), store, TrialWatch())
     (phase,) = result.summary.phases
     assert (phase.tries, phase.wrong, phase.lost) == (6, 0, 0)
     sources = store.tables["DiaSource"]["diaSourceId"].to_pylist()
@@ -90,7 +93,7 @@ def test_a_lost_row_fails_the_trial(tmp_path: Path) -> None:
     """Wrong answers are counted, told in words, and a failure of the trial."""
     store = NaiveStore()
     store.corrupt = "DiaSource"
-    result = run_visits(asked(tmp_path / "out", small_workload()), store, TrialWatch())
+    result = run_visits(asked(tmp_path / "out", small_workload(SHORT)), store, TrialWatch())
     assert "answered wrongly" in result.summary.failures[0]
     assert result.wrong[0].startswith("visit ")
     assert "DiaSource" in result.wrong[0]
@@ -107,42 +110,42 @@ def test_wrong_answers_pass_where_nothing_is_checked(tmp_path: Path) -> None:
 
 def test_a_trial_whose_store_is_gone_goes_on_at_its_last_visit(tmp_path: Path) -> None:
     """The error is the server's; afterwards the visit that was cut is completed, and no answer is wrong."""
-    out, workload = tmp_path / "out", small_workload({"retry_s": 0})
+    out, workload = tmp_path / "out", small_workload(SHORT | {"retry_s": 0})
     store = StoppingStore(7, ClusterError("all servers are gone"), is_gone=True)
     with pytest.raises(ClusterError, match="all servers are gone"):
         run_visits(asked(out, workload), store, TrialWatch())
     assert 6 * 4 <= len(store.tiles) < 7 * 4
     result = run_visits(asked(out, workload, resumes=True), whole(store), TrialWatch())
     assert result.summary.phases[0].wrong == 0
-    assert len(store.tiles) == 16 * 4
+    assert len(store.tiles) == 10 * 4
     assert read_visit_trial(out).manifest.driver["resumed"] == 1
 
 
 def test_an_interrupted_trial_has_its_numbers_and_goes_on(tmp_path: Path) -> None:
     """Ctrl-C ends it between two visits: partial, readable; then every visit has its samples."""
-    out, workload, store = tmp_path / "out", small_workload(), StoppingStore(7, None)
+    out, workload, store = tmp_path / "out", small_workload(SHORT), StoppingStore(7, None)
     assert run_visits(asked(out, workload), store, TrialWatch()).summary.is_partial
-    assert 6 <= read_visit_trial(out).summary.phases[0].visits < 16
+    assert 6 <= read_visit_trial(out).summary.phases[0].visits < 10
     result = run_visits(asked(out, workload, resumes=True), whole(store), TrialWatch())
-    assert (result.summary.phases[0].visits, result.summary.phases[0].wrong) == (16, 0)
+    assert (result.summary.phases[0].visits, result.summary.phases[0].wrong) == (10, 0)
     assert not result.summary.is_partial
 
 
 def test_a_torn_record_keeps_its_whole_visits(tmp_path: Path) -> None:
     """A file of samples that ends in the middle of a batch loses that batch only."""
-    out, workload, store = tmp_path / "out", small_workload(), StoppingStore(7, ValueError("a bug"))
+    out, workload, store = tmp_path / "out", small_workload(SHORT), StoppingStore(7, ValueError("a bug"))
     with pytest.raises(ValueError, match="a bug"):
         run_visits(asked(out, workload), store, TrialWatch())
     torn = (out / UNFINISHED).read_bytes()
     (out / UNFINISHED).write_bytes(torn[: len(torn) * 2 // 3])
     result = run_visits(asked(out, workload, resumes=True), whole(store), TrialWatch())
-    assert 10 <= result.summary.phases[0].visits < 16
+    assert 4 <= result.summary.phases[0].visits < 10
     assert result.summary.phases[0].wrong == 0
 
 
 def test_visits_only_read_what_an_earlier_trial_stored(tmp_path: Path) -> None:
     """--no-update goes on after the newest stored visit, and changes nothing."""
-    store, workload = NaiveStore(), small_workload()
+    store, workload = NaiveStore(), small_workload(SHORT)
     run_visits(asked(tmp_path / "filled", workload), store, TrialWatch())
     before = len(store.tiles)
     reading = changed(workload, visits=5, reads_only=True)
@@ -151,7 +154,7 @@ def test_visits_only_read_what_an_earlier_trial_stored(tmp_path: Path) -> None:
     assert result.summary.phases[0].compared == 20
     assert len(store.tiles) == before
     samples = read_visit_trial(tmp_path / "read").samples
-    assert pc.min(samples["visit"]).as_py() == 17
+    assert pc.min(samples["visit"]).as_py() == 11
 
 
 def test_phases_go_on_on_one_sky(tmp_path: Path) -> None:
@@ -170,9 +173,9 @@ def test_phases_go_on_on_one_sky(tmp_path: Path) -> None:
 def test_a_tile_that_is_given_up_is_missing_ever_after(tmp_path: Path) -> None:
     """Its visit is lost and fails the trial; later answers know that it was never stored."""
     store = StoppingStore(5, ClusterError("this tile never works"))
-    result = run_visits(asked(tmp_path / "out", small_workload({"retry_s": 0})), store, TrialWatch())
+    result = run_visits(asked(tmp_path / "out", small_workload(SHORT | {"retry_s": 0})), store, TrialWatch())
     (phase,) = result.summary.phases
-    assert (phase.visits, phase.lost, phase.wrong) == (15, 1, 0)
+    assert (phase.visits, phase.lost, phase.wrong) == (9, 1, 0)
     assert read_visit_trial(tmp_path / "out").manifest.driver["tiles_given_up"] == 1
     assert [one.sentence for one in result.summary.odd] == ["1 tile given up: visit 5, detector 2"]
     assert "1 tile given up: visit 5, detector 2" in write_visit_report(tmp_path / "out").read_text()
@@ -219,7 +222,7 @@ def test_other_stores_and_folders_are_refused(tmp_path: Path) -> None:
 def test_actions_run_beside_visits_and_failures_are_told(tmp_path: Path) -> None:
     """Each begins every so many visits; what it read, and why it failed, is in the folder; unknown ones are refused."""
     beside = [{"action": "scan", "every": 5}, {"action": "fail", "every": 8, "first": 2}]
-    workload = small_workload({"beside": beside, "drop_months": False})
+    workload = small_workload(SHORT | {"beside": beside, "drop_months": False})
 
     def fail(_: float) -> int:
         raise ClusterError("no")
