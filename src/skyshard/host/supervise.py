@@ -16,7 +16,7 @@ from skyshard.basics.errors import ClusterError, words_of
 from skyshard.host.interrupts import interruptible, uninterrupted
 
 LOOK_EVERY_S = 0.2
-LONGEST_WAIT_S = 30.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 ASK_AGAIN_S = 1.0
 STEADY_AFTER_S = 60.0
 
@@ -54,7 +54,7 @@ def wait_before_start_s(failures: int) -> float:
     >>> [wait_before_start_s(failures) for failures in (0, 1, 2, 3, 9)]
     [0.0, 1.0, 2.0, 4.0, 30.0]
     """
-    return min(LONGEST_WAIT_S, 2.0 ** (failures - 1)) if failures else 0.0
+    return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (failures - 1)) if failures else 0.0
 
 
 class _Kept:

@@ -48,6 +48,7 @@ def test_a_service_is_started_again_until_its_supervisor_is_asked_to_end(monkeyp
     """What it waits for is told once, each end with its reason; SIGTERM ends it, and the supervisor returns."""
     monkeypatch.setattr(supervising, "LOOK_EVERY_S", 0.01)
     monkeypatch.setattr(supervising, "ASK_AGAIN_S", 0.02)
+    monkeypatch.setattr(supervising, "FIRST_WAIT_S", 0.05)
     service, told = Sleep(), list[str]()
 
     def report(line: str) -> None:
@@ -60,7 +61,7 @@ def test_a_service_is_started_again_until_its_supervisor_is_asked_to_end(monkeyp
     assert told == [
         "sleep waits: no head answers",
         "sleep is ready:",
-        "sleep ended: it was killed; it is started again in 1 s",
+        "sleep ended: it was killed; it is started again in 0.05 s",
         "sleep is ready:",
         "ended",
     ]

@@ -224,7 +224,7 @@ class Slow(NullTarget):
 
 def test_a_query_without_answer_in_time_is_a_timeout_and_the_client_goes_on() -> None:
     """Every third query hangs: it is a Timeout, the others are answered, and none is lost."""
-    loaded = lv_workload({"timeout_s": 0.5, "count": 9})
+    loaded = lv_workload({"timeout_s": 0.2, "count": 9})
     recording, stop, target = Recording(), threading.Event(), Slow()
     run_phase(phase_clients(lv_schedule(loaded)[0], target, "d", WallClock(), recording, stop), stop)
     target.released.set()

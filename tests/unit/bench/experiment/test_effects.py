@@ -12,7 +12,7 @@ from tests.support.made_experiments import made_trials, written
 from skyshard.bench.experiment.analyse import analyse
 from skyshard.bench.experiment.effects import can_show, holm_steps, orders
 
-EXPERIMENTS = drawn(80)
+EXPERIMENTS = drawn(40)
 CLASSES = ("LV", "FTSObj", "nearN")
 
 

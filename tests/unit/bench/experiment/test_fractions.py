@@ -27,8 +27,12 @@ def design(folder: Path, factors: str, more: str = "") -> Design:
     )
 
 
+SIZES = ((3, 3, 4), (4, 4, 8), (5, 5, 16), (7, 3, 8), (7, 4, 16), (10, 4, 32))
+
+
 @pytest.mark.parametrize(
-    ("count", "resolution", "runs"), [(3, 3, 4), (4, 4, 8), (5, 5, 16), (7, 3, 8), (7, 4, 16), (10, 4, 32), (12, 4, 32)]
+    ("count", "resolution", "runs"),
+    [*SIZES, pytest.param(12, 4, 32, marks=pytest.mark.deep)],
 )
 def test_a_fraction_of_two_levels_is_orthogonal(count: int, resolution: int, runs: int) -> None:
     """Known sizes (Box, Hunter and Hunter, table 12.15); every two columns have all combinations equally often."""

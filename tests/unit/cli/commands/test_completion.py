@@ -56,10 +56,10 @@ complete_line "LINE"
     ("line", "wanted"),
     [
         ("skyshard qu", {"quality", "query", "queries"}),
-        ("skyshard cluster st", {"start", "stop", "status"}),
-        ("skyshard query --data", {"--database"}),
+        pytest.param("skyshard cluster st", {"start", "stop", "status"}, marks=pytest.mark.deep),
+        pytest.param("skyshard query --data", {"--database"}, marks=pytest.mark.deep),
         ("skyshard query --format pa", {"parquet"}),
-        ("skyshard bench run --le", {"--leave-out"}),
+        pytest.param("skyshard bench run --le", {"--leave-out"}, marks=pytest.mark.deep),
     ],
 )
 def test_bash_completes(command: Path, line: str, wanted: set[str]) -> None:

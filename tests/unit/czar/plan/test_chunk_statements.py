@@ -156,7 +156,9 @@ def test_order_and_limit_are_of_all_chunks_together(sky: FourChunks, sql: str) -
     assert sky.by_chunks(sql) == sky.whole(sql)
 
 
-@pytest.mark.parametrize("radius_deg", [0.02, 0.05, 0.099])
+@pytest.mark.parametrize(
+    "radius_deg", [pytest.param(0.02, marks=pytest.mark.deep), pytest.param(0.05, marks=pytest.mark.deep), 0.099]
+)
 def test_pairs_across_the_edges_of_chunks_are_found_once(sky: FourChunks, radius_deg: float) -> None:
     """Neighbours come from overlap rows, and each pair from the chunk of its first alone."""
     sql = (

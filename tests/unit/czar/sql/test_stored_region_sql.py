@@ -67,7 +67,7 @@ def polygon(shape: tuple[tuple[float, float], int, float, int]) -> str:
     return polygon_texts(*around(np.array([ra]), np.array([dec]), corners, radius))[0]
 
 
-@settings(max_examples=drawn(12))
+@settings(max_examples=drawn(6))
 @given(
     shapes, st.floats(0, 1), st.sampled_from([-0.5, 0.0, 0.999, 1.001, 3.0]), st.sampled_from([0.5, 0.999, 1.001, 2])
 )

@@ -81,7 +81,7 @@ def ask(client: httpx.Client, method: str, path: str, **body: Any) -> dict[str, 
 
 def test_qserv_ingest_runs_its_workflow(client: httpx.Client, ingests: PlayedIngests, tmp_path: Path) -> None:
     """Every file of its folder comes to the ingest, under its table and chunk; nothing is kept afterwards."""
-    sky = QservIngest(client, write_metadata_folder(tmp_path / "sky"))
+    sky = QservIngest(client, write_metadata_folder(tmp_path / "sky", rows=20))
     sky.register()
     sky.ingest(abort=True)
     sky.ingest()
@@ -151,7 +151,7 @@ def named(table: str, chunk: int, overlap: int) -> str:
 
 def test_what_was_registered_lasts(ingests: PlayedIngests, tmp_path: Path) -> None:
     """A process that comes after another goes on with it; numbers are never given twice."""
-    sky = QservIngest(next(generator := opened(ingests)), write_metadata_folder(tmp_path / "sky"))
+    sky = QservIngest(next(generator := opened(ingests)), write_metadata_folder(tmp_path / "sky", rows=20))
     sky.register()
     first = sky.ingest()
     next(generator, None)

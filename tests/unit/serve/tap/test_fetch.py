@@ -32,7 +32,7 @@ class Documents(BaseHTTPRequestHandler):
 @pytest.fixture
 def place() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Documents)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     Documents.asked.clear()
     yield f"http://127.0.0.1:{server.server_port}"

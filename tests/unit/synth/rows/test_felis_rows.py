@@ -178,21 +178,20 @@ def test_thinned_rows_are_among_all(catalog: str) -> None:
 
 @pytest.mark.timeout(20)
 def test_chunks_do_not_depend_on_order_or_workers() -> None:
-    """All tables of some chunks are equal however they are made: in turn, backwards, by 2 and by 7 workers."""
+    """All tables of some chunks are equal however they are made: in turn, backwards, by several workers."""
     sky = felis_sky("dp2")
     chunks = list(sky.expected_objects())[:3]
-    in_turn = [sky.chunk_tables(chunk, 0.05) for chunk in chunks]
-    assert [sky.chunk_tables(chunk, 0.05) for chunk in reversed(chunks)] == in_turn[::-1]
-    for workers in (2, 7):
-        with ThreadPoolExecutor(workers) as pool:
-            assert list(pool.map(lambda chunk: sky.chunk_tables(chunk, 0.05), chunks)) == in_turn
+    in_turn = [sky.chunk_tables(chunk, 0.02) for chunk in chunks]
+    assert [sky.chunk_tables(chunk, 0.02) for chunk in reversed(chunks)] == in_turn[::-1]
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda chunk: sky.chunk_tables(chunk, 0.02), chunks)) == in_turn
 
 
 def test_ids_are_unique_over_chunks() -> None:
     """No id of any director is in two chunks; an id says its chunk."""
     sky = felis_sky("dp1")
-    chunks = list(sky.expected_objects())[:4]
-    made = [sky.chunk_tables(chunk, 0.3) for chunk in chunks]
+    chunks = list(sky.expected_objects())[:3]
+    made = [sky.chunk_tables(chunk, 0.1) for chunk in chunks]
     for name, spec in sky.chunked.items():
         if spec.layout.role is Role.DIRECTOR and spec.layout.key:
             ids = [numbers(tables[name], spec.layout.key) for tables in made]
