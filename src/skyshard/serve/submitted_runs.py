@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.serve.access import Access, Identity
 from skyshard.serve.lanes import Lanes
-from skyshard.serve.services import PastQuery, Submissions
+from skyshard.serve.services import PastQuery, Submissions, Wanted
 from skyshard.serve.user_limits import Meter, require_room
+
+T = TypeVar("T")
 
 
 class SubmittedRuns:
@@ -27,20 +31,19 @@ class SubmittedRuns:
         self._lanes = lanes
         self._access = access
         self._submitting = threading.Lock()
+        self.kept_elsewhere: Callable[[str], int] = lambda owner: 0
+        """Results of somebody that no submitted query holds, such as those of jobs of TAP. May take some time."""
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._taken_over: set[int] = set()
         """Those of other processes that no thread has begun."""
         self._lock = threading.Lock()
         self._is_closed = False
 
-    async def submit(
-        self, sql: str, database: str, owner: str, *, more_rows: int = 0, kept: int = 0, limit_s: float = 0.0
-    ) -> int:
+    async def submit(self, sql: str, database: str, owner: str, *, more_rows: int = 0, limit_s: float = 0.0) -> int:
         """Note a statement, and have it answered; returns its number at once.
 
         Args:
             more_rows: so many may come beyond the owner's quota; the caller cuts them off.
-            kept: results of the owner that are kept elsewhere.
             limit_s: so long it may run; 0: no limit.
 
         Raises:
@@ -49,23 +52,28 @@ class SubmittedRuns:
         quota = await self._lanes.call(self._access.quota_of, owner)
         self._lanes.seats.take(owner, quota)
         try:
-            number = await self._lanes.call(self._submit, sql, database, owner, kept, limit_s)
+            number = await self._lanes.call(
+                self.keep, owner, functools.partial(self._submissions.submit, sql, database, owner, limit_s)
+            )
         except BaseException:
             self._lanes.seats.leave(owner)
             raise
         self._begin(number, owner, more_rows)
         return number
 
-    def _submit(self, sql: str, database: str, owner: str, kept: int, limit_s: float) -> int:
-        with self._submitting:  # what is counted is there before the next one counts
-            self.require_room(owner, kept)
-            return self._submissions.submit(sql, database, owner, limit_s)
+    def keep(self, owner: str, made: Callable[[], T]) -> T:
+        """What ``made`` makes, which is one result more to be kept; nobody else of this process makes one meanwhile.
+        May ask a server.
 
-    def require_room(self, owner: str, kept: int) -> None:
-        """OverQuota where somebody, with so many results elsewhere, keeps as many as they may. May ask a server."""
-        quota = self._access.quota_of(owner)
-        if quota.results:
-            require_room(owner, quota, self._submissions.kept_of(owner) + kept)
+        Raises:
+            OverQuota: its owner keeps as many as they may.
+        """
+        with self._submitting:  # what is counted is there before the next one counts
+            quota = self._access.quota_of(owner)
+            if quota.results:
+                wanted = Wanted(states=("queued", "executing", "completed"), owner=owner, most=quota.results)
+                require_room(owner, quota, len(self._submissions.find(wanted)) + self.kept_elsewhere(owner))
+            return made()
 
     async def known(self, number: int, who: Identity) -> PastQuery:
         """A query that somebody may see, end and forget.

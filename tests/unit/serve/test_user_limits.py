@@ -16,6 +16,7 @@ from tests.support.four_chunks import Source
 from tests.support.played_services import (
     Keys,
     PlayedAnswer,
+    PlayedOwnTables,
     PlayedQueries,
     PlayedSubmissions,
     played_services,
@@ -31,6 +32,7 @@ from skyshard.serve.user_limits import Meter, OverQuota, Seats
 
 ROWS = pa.table({"objectId": pa.array(range(8), pa.int64())})
 SQL = "SELECT objectId FROM sky.Object"
+OWN = {"SELECT `table_name` FROM `own`.`tables` AS `tables` LIMIT 9": pa.table({"table_name": ["sky.Object"]})}
 CZAR = "SELECT `objectId` FROM `sky`.`Object` LIMIT {}"
 
 
@@ -57,7 +59,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.queries = Held()
         self.keys = Keys(ann=Scope.INGEST, bob=Scope.INGEST)
-        services = played_services(self.queries, self.keys, played_tap(Source(), None, folder))
+        services = played_services(self.queries, self.keys, played_tap(Source(), PlayedOwnTables({}, OWN), folder))
         assert isinstance(services.submissions, PlayedSubmissions)
         self.submissions = services.submissions
         self.work = Work(services, ServeFile(http="127.0.0.1:0", open=True, tap_rows=8))
@@ -167,6 +169,21 @@ def test_no_more_results_are_kept_than_allowed(house: House) -> None:
     path = f"/query-async/result/{numbers[0]}?version=55"
     assert house.client.delete(path, headers=house.of("ann")).json()["success"] == 1
     assert house.submit("ann")["success"] == house.submit("bob")["success"] == 1
+
+
+def test_jobs_that_no_submitted_query_answers_count_at_every_door(house: House) -> None:
+    """Those with tables, and over TAP's own, were counted by TAP alone: Qserv's REST kept results beyond the quota."""
+    house.keys.quotas["ann"] = Quota(results=2)
+    own = {"QUERY": "SELECT table_name FROM TAP_SCHEMA.tables", "PHASE": "RUN"}
+    made = [
+        house.client.post("/tap/async", data=own, headers=house.of("ann"), follow_redirects=False).headers["location"]
+        for _ in range(2)
+    ]
+    for job in made:
+        assert "COMPLETED" in house.client.get(job, params={"WAIT": "60"}, headers=house.of("ann")).text
+    assert "the quota 'results' allows" in str(house.submit("ann")["error"])
+    house.client.delete(made[0], headers=house.of("ann"))
+    assert house.submit("ann")["success"] == 1
 
 
 def test_what_is_brought_has_a_limit(house: House) -> None:

@@ -79,6 +79,7 @@ class TapJobs:
         self._submissions = submissions
         self._lanes = lanes
         self._runs = runs
+        runs.kept_elsewhere = self._kept_here
         self._answers = answers
         self._limits = limits
         self._tasks: set[asyncio.Task[None]] = set()
@@ -213,8 +214,7 @@ class TapJobs:
             asked, catalog = await self._answers.translate(request)
             if asked.is_own:
                 return await self._begin_here(job, request, quota)
-            kept = self._kept_here(job.owner) if quota.results else 0
-            number = await self._runs.submit(asked.sql, "", job.owner, more_rows=1, kept=kept, limit_s=job.duration_s)
+            number = await self._runs.submit(asked.sql, "", job.owner, more_rows=1, limit_s=job.duration_s)
             job = replace(job, columns=_columns(asked, catalog), number=number)
         except SkyshardError as error:
             now = time.time()
@@ -233,13 +233,12 @@ class TapJobs:
         return sum(job.is_here and job.owner == owner and job.ended in ended for job in self._folder.all())
 
     async def _begin_here(self, job: Job, request: TapRequest, quota: Quota) -> Job:
-        if quota.results:
-            await self._lanes.call(self._runs.require_room, job.owner, self._kept_here(job.owner))
         running = self._folder.running(job.job_id)
         if not self._taken(running):
             return job  # another process has begun it
         try:
-            job = self._folder.save(replace(job, is_here=True, begun_s=time.time()))
+            begun = replace(job, is_here=True, begun_s=time.time())
+            job = await self._lanes.call(self._runs.keep, job.owner, lambda: self._folder.save(begun))
         except BaseException:
             self._leave(running)
             raise
