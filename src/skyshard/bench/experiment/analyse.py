@@ -39,7 +39,7 @@ from skyshard.bench.experiment.experiment_result import (
 from skyshard.bench.experiment.factors import DEFAULT_ENGINE
 from skyshard.bench.experiment.server_numbers import servers_of_cells
 from skyshard.bench.experiment.trial_numbers import Build, ClassNumbers, TrialNumbers
-from skyshard.bench.experiment.visit_cells import CellVisits
+from skyshard.bench.experiment.visit_cells import TIMES, CellVisits
 from skyshard.bench.record.environment import Environment
 
 
@@ -88,9 +88,16 @@ def analyse(found: Collected) -> ExperimentResult:
         servers=servers_of_cells((trial.cell, trial.servers) for trial in found.trials),
         conclusion=conclusion(found.design.factors, cells, classes, effects),
         cautions=[*_cautions(found, effects), *_left_out(found.trials, fits)],
-        visits=list(found.visits),
+        visits=[_with_levels(one, cells) for one in found.visits],
         exact_test=ExactTest(deals=len(deals.dealt), possible=deals.possible_text, smallest_p=deals.smallest_p),
     )  # fmt: skip
+
+
+def _with_levels(one: CellVisits, cells: Sequence[CellResult]) -> CellVisits:
+    """A visit's times in a cell are those of the table of cells: a page has no two levels of one thing."""
+    [cell] = [found for found in cells if found.number == one.cell]
+    levels = {found.class_name: found.median_s for found in cell.classes if found.phase == one.phase}
+    return one.model_copy(update={field: levels[name] for field, name in TIMES.items() if name in levels})
 
 
 def _fits(trials: Sequence[TrialNumbers]) -> dict[PhaseClass, CellFit]:

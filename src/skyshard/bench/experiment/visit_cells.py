@@ -29,8 +29,12 @@ class HeldTable(Strict):
     """Data and indexes on disk."""
 
 
+TIMES = {"visit_s": "visit", "select_s": READ, "store_s": STORE}
+"""The times of a visit, by the class that they are of."""
+
+
 class CellVisits(Strict):
-    """One cell of an experiment of visits: medians over its trials."""
+    """One cell of an experiment of visits: medians over its trials; times are those of the cell's classes."""
 
     cell: int
     label: str

@@ -75,16 +75,22 @@ def test_queries_do_not_take_what_is_of_visits(tmp_path: Path, text: str, words:
         make_design(_read(tmp_path, f"recipe: mini\n{text}"))
 
 
-def _analysed(folder: Path, *, other_rows: bool = False) -> ExperimentResult:
-    """Two nodes read in half the time of one; ``other_rows``: and other numbers of rows leave their servers."""
+def _analysed(folder: Path, *, other_rows: bool = False, slower: float = 1.0) -> ExperimentResult:
+    """Two nodes read in half the time of one; ``other_rows``: and other numbers of rows leave their servers;
+    ``slower``: in the first block all takes so many times as long."""
     read = _read(folder, CELLS)
     design = make_design(read, is_of_visits=True)
     order = block_order([cell.number for cell in design.cells], 2, 1)
-    speeds = {1: 1.0, 2: 0.5, 3: 0.8}
+    speeds, slow = {1: 0.05, 2: 0.025, 3: 0.04}, {1: slower, 2: 1.0}
     trials = {
         one: _with_sizes(
             made_visit_trial(
-                replace(MADE, start_s=0.05 * speeds[one.cell], before=0.4 * speeds[one.cell], seed=one.block),
+                replace(
+                    MADE,
+                    start_s=0.05 * speeds[one.cell] * slow[one.block],
+                    before=0.4 * speeds[one.cell],
+                    seed=one.block,
+                ),
                 target="made",
             ),
             one.cell * 1000 * one.block,
@@ -188,6 +194,14 @@ def test_cells_have_levels_slopes_and_courses(analysed: ExperimentResult) -> Non
     assert len(one.visits) == len(one.course_s) == 40
     assert (one.wrong, one.rows) == (0, 400)
     assert [row[0] for row in visit_rows(result.visits)] == ["1: one", "2: two", "3: file"]
+
+
+def test_a_visit_takes_as_long_in_both_tables(tmp_path: Path) -> None:
+    """Of two trials in which it took 1 and 4, the table of visits said 2.5, and the table of cells 2."""
+    result = _analysed(tmp_path, slower=4.0)
+    for cell, visits in zip(result.cells, result.visits, strict=True):
+        levels = {one.class_name: one.median_s for one in cell.classes}
+        assert (visits.visit_s, visits.select_s) == (levels["visit"], levels["select"])
 
 
 def test_rows_that_leave_servers_are_no_answers(tmp_path: Path) -> None:
