@@ -217,7 +217,14 @@ def test_a_reader_that_leaves_early_is_no_error(testbed: Testbed) -> None:
     wait_until(lambda: not left(testbed))
 
 
-@pytest.mark.parametrize("words", [("query", "SELECT * FROM Object", "-d", DATABASE), ("queries",), ("transactions",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("query", "SELECT * FROM Object", "-d", DATABASE),
+        ("queries",),
+        pytest.param(("transactions",), marks=pytest.mark.deep),
+    ],
+)
 def test_a_full_standard_output_is_said(testbed: Testbed, words: Sequence[str]) -> None:
     """Whatever a command prints: the line names the stream and the reason, and it is nobody's bug."""
     line = [sys.executable, "-m", "skyshard.cli.app", *words, "--cluster", str(testbed.cluster.folder)]

@@ -271,7 +271,7 @@ def test_dirty_files_are_stored_clean(testbed: Testbed, tmp_path: Path) -> None:
         testbed.ingest(str(tmp_path / "cut" / "mapping.yaml"), database="synth_cut")
 
 
-@pytest.mark.parametrize("name", ["mini", "dp1"])
+@pytest.mark.parametrize("name", [pytest.param("mini", marks=pytest.mark.deep), "dp1"])
 def test_recipe_made_in_place_is_the_one_through_parquet(testbed: Testbed, tmp_path: Path, name: str) -> None:
     """All tables have the rows and digests that they have by way of Parquet; a second run finds nothing to do."""
     content = (read_recipe("mini") if name == "mini" else felis_recipe(name)).model_dump(mode="json", by_alias=True)
