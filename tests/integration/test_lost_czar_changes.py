@@ -102,6 +102,28 @@ def test_chunks_of_a_node_that_was_drained_and_removed_are_found(history: Histor
         assert [check for check in testbed.verify(database) if not check.is_good] == []
 
 
+def test_regular_tables_grow_after_a_drain_that_no_record_tells(history: History) -> None:
+    """A drained node is active after a rebuild, without regular tables: rows that come, and files that are replaced, do
+    not come to it, and a fill brings it the whole tables."""
+    files = history.files
+    with Testbed(history.cluster.folder) as testbed:
+        node = testbed.nodes[-1]
+        testbed.jobs.run(testbed.jobs.begin(testbed.replicas.plan_drain(node), rate_bytes_s=0, grace_s=0.0))
+        forget_all(testbed, files.database)
+    with Testbed(history.cluster.folder) as testbed:
+        testbed.backup.rebuild()
+        testbed.replicas.verify(files.database)
+        files.write("Visit", 71, [(8, "u")])
+        more(history, testbed, 71)
+        assert [check for check in testbed.verify(files.database) if not check.is_good] == []
+        testbed.ingest(files.mapping, replace=[str(files.write("Visit", 1, [(1, "y"), (9, "u")]))])
+        is_right(history, testbed)
+        testbed.jobs.run(testbed.jobs.begin(testbed.replicas.plan_fill(), rate_bytes_s=0, grace_s=0.0))
+        holders = {one.node for one in testbed.registry.replicas.all(files.database, "Visit")}
+        assert holders == set(testbed.nodes)
+        is_right(history, testbed)
+
+
 def lose(history: History, testbed: Testbed, kind: str) -> Replica:
     """Have the oldest own rows of Object in a chunk table damaged, and the registry know it."""
     rows = testbed.registry.replicas.all(history.files.database, "Object")

@@ -115,6 +115,8 @@ class BuildContext:
     """Nodes that have nothing of the database yet, not even its dummy chunk."""
     renewed: Container[str] = ()
     """Names that tables had which were dropped."""
+    absent: Mapping[Target, Container[str]] = field(default_factory=dict)
+    """By regular table: nodes that lack what earlier transactions brought of it, and make nothing."""
 
 
 def plan_builds(
@@ -127,10 +129,13 @@ def plan_builds(
         mine = [
             builds.of(target)
             for target in targets
-            if target in builds.sums
-            or (table.name, *target) in context.kept
-            or (table.name, *target) not in context.existing
-            or (target[0] == DUMMY_CHUNK and node in context.bare)
+            if node not in context.absent.get((table.name, *target), ())
+            and (
+                target in builds.sums
+                or (table.name, *target) in context.kept
+                or (table.name, *target) not in context.existing
+                or (target[0] == DUMMY_CHUNK and node in context.bare)
+            )
         ]
         orders[node] = list(in_orders(database, builds.stored, table.loader, mine, context.plan.layout.engine))
     return orders

@@ -29,7 +29,7 @@ from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.transaction.chunk_places import place_chunks
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
-from skyshard.ingest.transaction.replaced_rows import kept_rows
+from skyshard.ingest.transaction.replaced_rows import absent_nodes, kept_rows
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.log.events import TABLES_LOADED
 from skyshard.node.load.doubled_rows import DoubledRow
@@ -117,7 +117,10 @@ class LoadStage:
         self._nodes_of = nodes_of = self._place({chunk for _, chunk, _ in kept if chunk >= 0})
         bare = frozenset(run.site.nodes).difference(replica.node for replica in finished)
         renewed = run.site.registry.transactions.dropped_tables(run.database)
-        context = BuildContext(run.plan, run.transaction, nodes_of, existing, run.staging_on, kept, bare, renewed)
+        absent = absent_nodes(finished, run.site.nodes)
+        context = BuildContext(
+            run.plan, run.transaction, nodes_of, existing, run.staging_on, kept, bare, renewed, absent
+        )
         recorded = run.site.registry.replicas.all(run.database, transaction=run.transaction)
         self._made = _by_target(recorded)
         done = {target: replica.digest for target, replica in self._made.items()}

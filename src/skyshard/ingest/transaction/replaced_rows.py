@@ -13,7 +13,7 @@ from skyshard.ingest.on_nodes.build_orders import EMPTY, KeptRows, Target
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import ContributionState
-from skyshard.registry.stored.records import InputFile, Replica
+from skyshard.registry.stored.records import WHOLE, InputFile, Replica
 from skyshard.rowimage.digest import RowDigest
 
 
@@ -50,6 +50,25 @@ def kept_rows(
         )
         for target in {*leaving, *coming} & stored.keys()
     }  # fmt: skip
+
+
+def absent_nodes(finished: Iterable[Replica], nodes: Collection[str]) -> dict[Target, frozenset[str]]:
+    """By regular table that is there, the nodes that lack a part of it, and so answer nothing of it until it is filled.
+
+    A node is so that was drained before the registry was lost, as no record says so. Where no node has all parts none
+    is left out, so that what is wrong is said by whoever meets it.
+    """
+    held: dict[Target, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for replica in finished:
+        if replica.chunk == WHOLE:
+            held[replica.target][replica.node].add(replica.name)
+    found = {}
+    for target, names_on in held.items():
+        parts = set().union(*names_on.values())
+        absent = frozenset(node for node in nodes if not names_on.get(node, set()) >= parts)
+        if len(absent) < len(nodes):
+            found[target] = absent
+    return found
 
 
 def _parts(replicas: Iterable[Replica]) -> Mapping[Target, dict[str, RowDigest]]:
