@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import uuid
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tests.support.fits_tables import column, fits_file, table_hdu
 from tests.support.small_match import BORDER, write_catalog
 from tests.support.small_metadata import edit_json, write_metadata_folder
 
@@ -46,6 +49,34 @@ def assert_nothing_left(testbed: Testbed, database: str) -> None:
         assert not (testbed.cluster.data_dir(name) / database).exists()
     assert testbed.registry.databases.state(database) is None
     assert not list((testbed.cluster.folder / "staging").glob(f"{database}*"))
+
+
+def test_fits_tables_are_ingested_once_and_verified(testbed: Testbed, database: str, tmp_path: Path) -> None:
+    """The mapping that the guide shows takes a packed FITS file; it is ingested once, a changed one is refused."""
+    page = (Path(__file__).resolve().parents[2] / "docs/how-to/ingest.md").read_text()
+    mapping = page.split("## Files of FITS", 1)[1].split("```yaml\n", 1)[1].split("```", 1)[0]
+    (tmp_path / "mapping.yaml").write_text(mapping)
+    random = np.random.default_rng(5)
+    magnitudes = random.normal(20, 2, (300, 5)).astype(np.float32)
+    columns = [
+        column("OBJID", "K", range((1 << 60) + 1, (1 << 60) + 301)), column("RA", "D", random.random(300) * 360),
+        column("DEC", "D", random.random(300) * 180 - 90), column("PSFMAG", "5E", magnitudes),
+        column("FLAGS", "J", np.full(300, -(1 << 31)), TZERO=1 << 31),
+    ]  # fmt: skip
+    path = tmp_path / "sweep-1.fits.gz"
+    path.write_bytes(gzip.compress(fits_file(table_hdu(columns, datasum=True))))
+    testbed.ingest(tmp_path, database=database)
+    assert_verified(testbed, database)
+    sql = "SELECT COUNT(*) AS n, MAX(OBJID) AS last, MAX(FLAGS) AS f, SUM(PSFMAG_4) AS s FROM PhotoObj"
+    (found,) = testbed.query(sql, database=database).table.to_pylist()
+    assert found.pop("s") == pytest.approx(float(magnitudes[:, 4].sum(dtype=np.float64)))
+    assert found == {"n": 300, "last": (1 << 60) + 300, "f": 0}
+    before = digests(testbed, database, "PhotoObj")
+    testbed.ingest(tmp_path, database=database)
+    assert digests(testbed, database, "PhotoObj") == before
+    path.write_bytes(gzip.compress(fits_file(table_hdu(columns[:4]))))
+    with pytest.raises(UserError, match="sweep-1"):
+        testbed.ingest(tmp_path, database=database)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared test data is not here")
