@@ -19,6 +19,8 @@ from skyshard.ingest.sources.parquet_files import ParquetReader, is_parquet, par
 from skyshard.ingest.values.column_rules import Rule
 
 ColumnarReader = ParquetReader | FitsReader
+DEGREES = 57.29577951308232
+"""Of a radian."""
 
 
 def is_columnar(given: str, path: Path) -> bool:
@@ -56,12 +58,16 @@ def require_degrees(where: str, schema: pa.Schema, path: Path, layout: TableLayo
     positions = {*(layout.position or ()), *(layout.position2 or ())}
     plain = {rule.source: rule for rule in rules if rule.column.name in positions and rule.is_plain}
     for name in own_names(schema.names, plain).values():
-        unit = (schema.field(name).metadata or {}).get(b"unit", b"").decode().strip()
-        if unit.lower() in ("rad", "radian", "radians"):
+        if is_in_radians(schema.field(name)):
             raise UserError(
-                f"{where}: '{path}': column '{name}' is in {unit}, and positions are in degrees",
-                remedy="give it a factor of 57.29577951308232 in the mapping's columns",
+                f"{where}: '{path}': column '{name}' is in radians, and positions are in degrees",
+                remedy=f"give it a factor of {DEGREES} in the mapping's columns",
             )
+
+
+def is_in_radians(field: pa.Field) -> bool:
+    """True for a column whose file says so."""
+    return (field.metadata or {}).get(b"unit", b"").strip().lower() in (b"rad", b"radian", b"radians")
 
 
 def other_tables(path: Path, mapped: MappedTable) -> tuple[str, ...]:

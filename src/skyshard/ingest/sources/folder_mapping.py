@@ -17,7 +17,7 @@ from typing import Any
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.sources.butler_paths import read_butler_path
-from skyshard.ingest.sources.columnar_files import columnar_ending, columnar_slices, is_columnar
+from skyshard.ingest.sources.columnar_files import DEGREES, columnar_ending, columnar_slices, is_columnar, is_in_radians
 from skyshard.ingest.sources.fits_files import is_fits
 from skyshard.ingest.sources.folder_columns import first_column
 
@@ -40,6 +40,7 @@ DATASET_TYPES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }  # fmt: skip
 """Table → dataset types, of which the first that are there count: a tract's rows are those of its patches again."""
 _LAYOUT = "qserv-340-3"
+_POSITIONS = ("coord_ra", "coord_dec", "ra", "dec", "decl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def map_folder(folder: Path, database: str = "") -> FolderMapping:
     tables = _butler_tables(types)
     for group, files in plain.items():
         name = _table_name(group or folder.resolve().name, tables)
-        tables[name] = {"files": _patterns(folder, group, files)}
+        tables[name] = {"files": _patterns(folder, group, files), **_in_degrees(files[0])}
     content: dict[str, Any] = {"version": 1, "database": database or database_of(folder), "schema": "infer"}
     content |= {"runs": "newest"} if types else {}
     content |= {"layout": _LAYOUT, "input": str(folder.resolve()), "tables": tables}
@@ -161,6 +162,13 @@ def _type_patterns(kind: str, files: Sequence[Path]) -> list[str]:
     name = glob.escape(kind)
     patterns = {f"**/{name}/**/*.parq*" if kind in path.parts else f"**/{name}-*.parq*" for path in files}
     return sorted(patterns)
+
+
+def _in_degrees(path: Path) -> dict[str, Any]:
+    """Rules for positions that a file has in radians, as tables of the pipelines do."""
+    positions = [entry.name for entry in columnar_slices(path)[1] if is_in_radians(entry)]
+    rules = {name: {"factor": DEGREES} for name in positions if name.lower() in _POSITIONS}
+    return {"columns": rules} if rules else {}
 
 
 def _group(below: Path) -> str:

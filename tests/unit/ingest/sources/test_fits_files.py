@@ -132,7 +132,7 @@ BROKEN: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "text": (fits_file(table_hdu([*PLAIN, column("t", "2A", [b"a", b"\xe9"])])), {},
              "a.fits[1]', row 2, column 't': '\\xe9' is not ASCII"),
     "radians": (fits_file(table_hdu([PLAIN[0], column("ra", "D", [1, 2], TUNIT="rad"), PLAIN[2]])), {},
-                "column 'ra' is in rad, and positions are in degrees; give it a factor"),
+                "column 'ra' is in radians, and positions are in degrees; give it a factor"),
 }  # fmt: skip
 
 
@@ -196,3 +196,17 @@ def test_a_folder_of_fits_files_gets_a_mapping(tmp_path: Path) -> None:
         "image.fits": "HDU 0 is an image, 1 is an image; give files with a binary table",
         "mixed-1.fits": "it lies beside Parquet files of its table",
     }
+
+
+def test_a_first_mapping_turns_radians_into_degrees(tmp_path: Path) -> None:
+    """Tables of the pipelines have positions in radians; their first mapping gives the factor."""
+    radians = np.radians([10.0, 350.0])
+    columns = [column("id", "K", [1, 2]), column("coord_ra", "D", radians, TUNIT="rad"),
+               column("coord_dec", "D", radians / 8, TUNIT="rad"), column("e", "D", radians, TUNIT="rad")]  # fmt: skip
+    (tmp_path / "src.fits").write_bytes(fits_file(table_hdu(columns)))
+    (tmp_path / "m.yaml").write_text(first_mapping(tmp_path).text)
+    table = open_source(tmp_path / "m.yaml").tables["src"]
+    assert (table.layout.role, table.layout.position) == ("director", ("coord_ra", "coord_dec"))
+    (read,) = table.reader.batches(table.slices[0], table.table, table.layout)
+    np.testing.assert_allclose(read.batch.column("coord_ra"), [10, 350], rtol=1e-15)
+    np.testing.assert_array_equal(read.batch.column("e"), radians)
