@@ -39,7 +39,7 @@ class RowLiterals:
 
     def parts(self, rows: pa.Table | pa.RecordBatch, most_rows: int) -> Iterator[str]:
         """What follows VALUES, for so many rows at a time."""
-        whole = rows if isinstance(rows, pa.RecordBatch) else _one_batch(rows)
+        whole = rows if isinstance(rows, pa.RecordBatch) else one_batch(rows)
         for start in range(0, len(whole), most_rows):
             yield self._write(whole if len(whole) <= most_rows else whole.slice(start, most_rows))
 
@@ -53,7 +53,8 @@ class RowLiterals:
         return f"({'),('.join(map(','.join, zip(*filter(None, found), strict=True)))})"
 
 
-def _one_batch(rows: pa.Table) -> pa.RecordBatch:
+def one_batch(rows: pa.Table) -> pa.RecordBatch:
+    """The rows of a table in one piece."""
     batches = rows.to_batches()
     if len(batches) > 1:
         batches = rows.combine_chunks().to_batches()

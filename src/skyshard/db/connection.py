@@ -11,6 +11,7 @@ import contextlib
 import re
 import select
 import socket
+import struct
 from collections.abc import Iterator, Sequence
 from functools import partial
 from types import TracebackType
@@ -21,6 +22,7 @@ from pymysql.cursors import SSCursor
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.db import server_errors as known
+from skyshard.db.bulk_rows import SEND_TYPES
 from skyshard.db.charsets import LATIN1
 from skyshard.db.driver_errors import mapped
 from skyshard.db.driver_session import CONNECT_TIMEOUT_S, become_account, not_opened, open_driver_session
@@ -126,6 +128,26 @@ class Connection:
         """Insert rows into a table, whose name comes quoted; numbers are written without the driver's help."""
         values, arguments = row_literals(rows)
         return self.execute(f"INSERT INTO {table} VALUES {values}", arguments or None)
+
+    @property
+    def takes_bulk(self) -> bool:
+        """The session was opened for :meth:`insert_bulk`."""
+        return bool(self._raw.is_for_bulk)
+
+    def prepare(self, sql: str) -> int:
+        """The server's number of an INSERT, by which :meth:`insert_bulk` names it in this session."""
+        try:
+            return int(self._raw.prepare(_encoded(self._mark + sql, self._codec)))
+        except (pymysql.MySQLError, OSError, UnicodeError) as error:
+            raise mapped(error, self._endpoint, sql) from error
+
+    def insert_bulk(self, statement: int, types: bytes, content: bytes) -> int:
+        """Rows for a prepared INSERT, as ``BulkRows`` writes them; the session was opened for that."""
+        self._columns, self.warned = (), 0
+        try:
+            return int(self._raw.execute_bulk(struct.pack("<IH", statement, SEND_TYPES) + types + content))
+        except (pymysql.MySQLError, OSError) as error:
+            raise mapped(error, self._endpoint, "INSERT of rows in bulk") from error
 
     def value(self, sql: str, args: Arguments = None) -> Any:
         """The only value of a result of one row and one column."""
@@ -246,6 +268,7 @@ def connect(
     local_files: bool = False,
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     answer_timeout_s: float | None = None,
+    is_for_bulk: bool = False,
 ) -> Connection:
     """Open a session. Raises ClusterError or UserError.
 
@@ -255,11 +278,13 @@ def connect(
     Args:
         connect_timeout_s: how long opening it may take.
         local_files: allows LOAD DATA LOCAL INFILE on it.
+        is_for_bulk: rows may be inserted in bulk.
         answer_timeout_s: how long a statement may be without a word from the server; None is for ever.
     """
     opened = partial(
-        open_driver_session, endpoint, account, database, local_files=local_files, connect_timeout_s=connect_timeout_s
-    )
+        open_driver_session, endpoint, account, database, local_files=local_files,
+        connect_timeout_s=connect_timeout_s, is_for_bulk=is_for_bulk,
+    )  # fmt: skip
     try:
         raw = opened()
     except UserError as error:

@@ -70,7 +70,7 @@ class MutableDatabase:
         Raises:
             ClusterError: it does not answer.
         """
-        return connect(self.cluster.node(node).sql, Account.WRITER, self.database)
+        return connect(self.cluster.node(node).sql, Account.WRITER, self.database, is_for_bulk=True)
 
     def nodes_of(self, chunks: Sequence[int]) -> list[str]:
         """The node of each chunk; chunks that have none are given one.

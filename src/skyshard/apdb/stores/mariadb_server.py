@@ -17,7 +17,8 @@ from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Keep, NoMonth, 
 from skyshard.apdb.stores.store_settings import Upsert
 from skyshard.apdb.stores.stored_tables import StoredTable
 from skyshard.basics.errors import SkyshardError
-from skyshard.db.arrow_literals import RowLiterals
+from skyshard.db.arrow_literals import RowLiterals, one_batch
+from skyshard.db.bulk_rows import BulkRows
 from skyshard.db.connection import Connection
 
 T = TypeVar("T")
@@ -55,7 +56,11 @@ class MariaDbServer(SessionTransaction):
         self._images = images
         self._reader = reader
         self._forms: dict[str, tuple[RowLiterals, str]] = {}
-        """How the rows of a table are written, and the list of its columns."""
+        """How the rows of a table are written as text, and the list of its columns."""
+        self._takes_bulk = writer.takes_bulk
+        self._bulk: dict[str, BulkRows] = {}
+        self._statements: dict[tuple[str, str, str], int] = {}
+        """Prepared in this session, by table, verb and tail."""
         # rows are locked, not the gaps between them: tiles put new objects side by side
         writer.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         if reader is not None:
@@ -85,6 +90,29 @@ class MariaDbServer(SessionTransaction):
 
     def insert(self, table: StoredTable, rows: pa.Table, verb: str, tail: str = "") -> Spent:
         begun = time.perf_counter()
+        batch = one_batch(rows)
+        if self._takes_bulk and len(batch):
+            form = self._bulk.get(table.name) or self._bulk.setdefault(table.name, BulkRows(table.schema))
+            content = form.content(batch)
+            if content is not None:
+                return self._insert_bulk(table, form, verb, tail, len(batch), content, begun)
+        return self._insert_text(table, batch, verb, tail, begun)
+
+    def _insert_bulk(
+        self, table: StoredTable, form: BulkRows, verb: str, tail: str, count: int, content: bytes, begun: float
+    ) -> Spent:
+        """By a statement that the session prepares once."""
+        sent = time.perf_counter()
+        key = (table.name, verb, tail)
+        if key not in self._statements:
+            marks = ",".join("?" * len(form.columns))
+            listed = self.dialect.listed(form.columns)
+            sql = f"{verb} {self.dialect.named(table.name)} ({listed}) VALUES ({marks}) {tail}"
+            self._statements[key] = self._asked(partial(self._writer.prepare, sql))
+        self._asked(partial(self._writer.insert_bulk, self._statements[key], form.types, content))
+        return Spent(count, len(content), time.perf_counter() - sent, sent - begun)
+
+    def _insert_text(self, table: StoredTable, rows: pa.RecordBatch, verb: str, tail: str, begun: float) -> Spent:
         if table.name not in self._forms:
             form = RowLiterals(table.schema)
             self._forms[table.name] = form, self.dialect.listed(form.columns)
@@ -95,7 +123,7 @@ class MariaDbServer(SessionTransaction):
         for part in parts:
             self._execute(f"{head}{part} {tail}")
         size = sum(map(len, parts)) + len(head)
-        return Spent(rows.num_rows, size, time.perf_counter() - sent, sent - begun)
+        return Spent(len(rows), size, time.perf_counter() - sent, sent - begun)
 
     def close(self) -> None:
         if self._images is not None:
@@ -106,8 +134,11 @@ class MariaDbServer(SessionTransaction):
                 connection.close()
 
     def _execute(self, sql: str) -> int:
+        return self._asked(partial(self._writer.execute, sql))
+
+    def _asked(self, ask: Callable[[], int]) -> int:
         try:
-            return _mapped(partial(self._writer.execute, sql))
+            return _mapped(ask)
         except NoMonth:
             self._forget_months()
             raise

@@ -145,7 +145,8 @@ class MariaDbStore:
 
     def _connected(self) -> MariaDbServer:
         endpoint = self._server.endpoint
-        writer, reader = connect(endpoint, Account.ADMIN, DATABASE), connect(endpoint, Account.READER, DATABASE)
+        writer = connect(endpoint, Account.ADMIN, DATABASE, is_for_bulk=True)
+        reader = connect(endpoint, Account.READER, DATABASE)
         return MariaDbServer(writer, ScratchImages(reader, self._server.data), reader, self._months.clear)
 
     @contextmanager
