@@ -13,6 +13,7 @@ from tests.support.lv_workloads import Exhausted, lv_schedule, lv_workload
 
 from skyshard.basics.errors import ClusterError
 from skyshard.bench.clock import VirtualClock, WallClock
+from skyshard.bench.drive import driver
 from skyshard.bench.drive.driver import INTERRUPTED, Recording, Timeout, phase_clients, run_phase, run_within
 from skyshard.bench.record.samples import sample_table
 from skyshard.bench.target import NullTarget, Target, TargetAnswer
@@ -254,8 +255,9 @@ class Deaf(NullTarget):
         return True
 
 
-def test_a_call_that_did_not_hear_that_it_is_to_stop_is_told_again() -> None:
+def test_a_call_that_did_not_hear_that_it_is_to_stop_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was between two statements when it was told first."""
+    monkeypatch.setattr(driver, "TELL_AGAIN_S", 0.02)
     target = Deaf()
     with pytest.raises(Timeout, match=r"no answer within 0\.01 s, stopped"):
         run_within(target, "SELECT 1", "d", 0.01)

@@ -151,7 +151,7 @@ def named(table: str, chunk: int, overlap: int) -> str:
 
 def test_what_was_registered_lasts(ingests: PlayedIngests, tmp_path: Path) -> None:
     """A process that comes after another goes on with it; numbers are never given twice."""
-    sky = QservIngest(next(generator := opened(ingests)), write_metadata_folder(tmp_path / "sky", rows=20))
+    sky = QservIngest(next(generator := opened(ingests)), write_metadata_folder(tmp_path / "sky", rows=3))
     sky.register()
     first = sky.ingest()
     next(generator, None)
