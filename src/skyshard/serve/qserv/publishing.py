@@ -6,6 +6,7 @@ that it has already stay as they are.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,6 +71,8 @@ class Publishing:
         self._state.note_publishing(registered, True)
         try:
             self._ingests.ingest(write_metadata(folder, registered, contributed), self._lanes.ending)
+        except UserError as error:
+            raise _naming_contributions(error, folder) from None
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -139,3 +142,11 @@ class Publishing:
             mine = dict(registered_json(one))
             found[one.database] = mine | {"tables": [*before["tables"], *mine["tables"]]}
         return list(found.values())
+
+
+def _naming_contributions(error: UserError, folder: Path) -> UserError:
+    """The same error with contributions by the numbers that their client knows, not by our links to their files."""
+    link = re.compile(rf"'?{re.escape(str(folder))}/c(\d+)/[\w.]+'?")
+    error.what = link.sub(r"contribution \1", error.what)
+    error.args = tuple(link.sub(r"contribution \1", str(one)) for one in error.args)
+    return error

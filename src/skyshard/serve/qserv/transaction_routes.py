@@ -53,10 +53,13 @@ class TransactionRoutes:
         return {"databases": await self._lanes.call(self._listed, asked, asked.text("database", ""))}
 
     def _listed(self, asked: Asked, database: str) -> Mapping[str, Any]:
-        """Of one database, or of all that are not published; those of a published one are forgotten."""
+        """Of one database, or of all of a family, or at all, that are not published; those of a published one are
+        forgotten."""
         if database and self._state.find(database) is None and self._publishing.published(database) is not None:
             return {database: {"is_published": 1, "num_chunks": 0, "transactions": []}}
+        family = asked.text("family", "")
         found = [self._state.get(database)] if database else self._state.databases()
+        found = found if database or not family else [one for one in found if one.family == family]
         return {one.database: _shown(asked, one, one.transactions) for one in found}
 
     async def _transaction(self, asked: Asked) -> Payload:

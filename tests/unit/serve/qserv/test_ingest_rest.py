@@ -26,7 +26,7 @@ from tests.support.qserv_ingest import QservIngest
 from tests.support.rest_cases import read_rest_cases, replay
 from tests.support.small_metadata import write_metadata_folder
 
-from skyshard.basics.errors import ClusterError
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.ingest.sources.open_source import open_source
 from skyshard.ingest.text.delimited_text import TextReader
 from skyshard.serve.access import Access, Scope
@@ -395,6 +395,21 @@ def test_a_publish_that_is_refused_may_be_mended(client: httpx.Client, tmp_path:
     assert begun["databases"]["handed"]["transactions"][0]["id"] > number
 
 
+def test_a_row_that_is_wrong_is_said_by_its_contribution(tmp_path: Path) -> None:
+    """By the number that its client knows; it was told a link in the cluster's folder on the server's host."""
+
+    class Wrong(PlayedIngests):
+        def ingest(self, folder: Path, ending: threading.Event) -> None:
+            paths = [one.path for one in open_source(folder).tables["Filter"].slices]
+            raise UserError(f"'{paths[0]}', row 2: no number, as in '{paths[0]}'", remedy="fix the value")
+
+    for client in opened(Wrong(tmp_path)):
+        committed(client, tmp_path)
+        found = ask(client, "PUT", "/ingest/database/handed")
+        words = "contribution 1, row 2: no number, as in contribution 1"
+        assert (found["error"], found["error_ext"]["what"]) == (f"{words}; fix the value", words)
+
+
 @pytest.mark.parametrize(("first", "second"), [("", "utf8"), ("utf8mb4", ""), ("latin1", "utf8")])
 def test_rows_of_two_character_sets_do_not_meet(
     client: httpx.Client, ingests: PlayedIngests, tmp_path: Path, first: str, second: str
@@ -517,6 +532,15 @@ def test_a_source_that_fails_is_tried_again(
     contrib = listed["databases"]["handed"]["transactions"][0]["contrib"]
     assert [len(one["failed_retries"]) for one in contrib["files"]] == [2, 2, 0]
     assert contrib["summary"]["num_failed_retries"] == 2  # of those that brought rows
+
+
+def test_transactions_are_listed_by_family(client: httpx.Client) -> None:
+    """One that was named was not heard: those of all families came."""
+    registered(client)
+    listed = [
+        ask(client, "GET", "/ingest/trans", family=name)["databases"] for name in ("layout_85_12", "layout_1_1", "")
+    ]
+    assert [list(one) for one in listed] == [["handed"], [], ["handed"]]
 
 
 @pytest.mark.parametrize(
