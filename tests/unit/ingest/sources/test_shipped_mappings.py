@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import yaml
 from tests.support.butler_trees import put
 from tests.support.schema_parquet import make_rows, write_rows
 
@@ -18,7 +19,7 @@ from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role, read_layout
 from skyshard.chunking import Chunker
 from skyshard.host.shipped_data import data_folder
-from skyshard.ingest.sources.mapping import read_mapping
+from skyshard.ingest.sources.mapping import MappedTable, read_mapping
 from skyshard.ingest.sources.mapping_source import open_mapping
 from skyshard.ingest.sources.open_source import open_source
 
@@ -79,7 +80,8 @@ def test_optional_tables_may_be_absent(tmp_path: Path) -> None:
 def test_mapping_in_the_documentation_works(tmp_path: Path) -> None:
     """The example of docs/reference/sources.md opens over files of its shape, and its rows can be read."""
     text = (Path(__file__).resolve().parents[4] / "docs" / "reference" / "sources.md").read_text()
-    example, extending = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    example, extending, fits = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert MappedTable.model_validate(yaml.safe_load(fits)["tables"]["PhotoObj"]).fits.hdu == "SWEEP"
     (tmp_path / "mapping.yaml").write_text(example)
     schema = {item.table.name: item.table for item in read_schema("hsc")}
     content = make_rows(schema["Object"], 5, 1).drop_columns(["z_epoch"])
