@@ -15,6 +15,7 @@ from skyshard.bench.model.published_results import read_published
 from skyshard.bench.model.work import CatalogSize
 from skyshard.bench.pages.projection_page import write_projection
 from skyshard.bench.record.trial_folder import read_trials
+from skyshard.bench.record.visit_trial import is_visit_trial
 from skyshard.bench.workload.workload import Workload, find_workload, read_workload
 from skyshard.host.shipped_data import data_file
 from skyshard.scenarios.calibration_run import HARDWARE
@@ -55,6 +56,11 @@ class ProjectionRun:
         nodes = self.nodes or hardware.nodes or 0
         if not 1 <= nodes <= MOST_NODES:
             raise UserError(f"{nodes} nodes are not possible", remedy=f"give --nodes from 1 to {MOST_NODES}")
+        if of_visits := [folder for folder in self.trials if is_visit_trial(folder)]:
+            raise UserError(
+                f"'{of_visits[0]}' is a trial of visits, a projection is of queries",
+                remedy="name trials such as those of skyshard bench calibrate",
+            )
         observations, left_out = observe(read_trials(self.trials)[0], self.by)
         if not observations:
             why = f": {left_out[0]}" if left_out else ""

@@ -1,11 +1,15 @@
 """Projections look at their inputs first; catalogs of profiles have the sizes that were measured."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 from tests.support.planted_costs import planted_trials
 
 from skyshard.basics.errors import UserError
+from skyshard.bench.record.trial_folder import MANIFEST
+from skyshard.bench.record.visit_trial import VISITS
 from skyshard.bench.record.write_trial import write_trial
 from skyshard.scenarios.projection_run import ProjectionRun, size_of, trial_folders
 from skyshard.synth.recipe.release_profile import read_profile
@@ -48,6 +52,20 @@ def test_wrong_inputs_are_refused(trials: Path, change: dict[str, object], words
     """In one line each."""
     with pytest.raises(UserError, match=words):
         ProjectionRun(tuple(trial_folders([trials])), **change).run()  # type: ignore[arg-type]
+
+
+def test_trials_of_visits_and_of_empty_catalogs_are_refused(trials: Path, tmp_path: Path) -> None:
+    """By name: the first was said to lack a key, the second was a size like others."""
+    of_visits, empty = tmp_path / "visits", tmp_path / "empty"
+    for folder in (of_visits, empty):
+        shutil.copytree(trials / "warm0", folder)
+    (of_visits / VISITS).touch()
+    manifest = json.loads((empty / MANIFEST).read_text())
+    manifest["catalog"]["rows"] = dict.fromkeys(manifest["catalog"]["rows"], 0)
+    (empty / MANIFEST).write_text(json.dumps(manifest))
+    for folder, words in ((of_visits, "visits' is a trial of visits"), (empty, "of a catalog without rows")):
+        with pytest.raises(UserError, match=words):
+            ProjectionRun((*trial_folders([trials]), folder)).run()
 
 
 def test_sizes_of_published_tests_are_those_that_were_measured() -> None:

@@ -91,6 +91,8 @@ def catalog_size(name: str, trial: Trial) -> CatalogSize:
             remedy="run it again with this release, against the czar",
         )
     known = {str(table): float(count) for table, count in rows.items() if table in widths}
+    if not sum(known.values()) > 0:
+        raise UserError(f"trial '{name}' was of a catalog without rows", remedy="name trials of catalogs with rows")
     return CatalogSize(known, {str(k): float(v) for k, v in widths.items()}, chunks, _chunk_deg2(trial))
 
 
