@@ -328,6 +328,25 @@ def test_a_data_folder_is_one_nodes_and_one_supervisors(site: RunningSite) -> No
     assert "cluster lab has no node 'node9'" in refused[2].stderr
 
 
+@pytest.mark.parametrize("host", ["node1", CZAR])
+def test_a_server_that_is_killed_is_started_again_by_its_supervisor(site: RunningSite, host: str) -> None:
+    """On a node and on the czar's host: nobody else does anything, and all rows are there again."""
+    before = named(site.lab[host], "mariadbd")
+    before.kill()
+    wait_until(
+        lambda: any(one.info["name"] == "mariadbd" and one != before for one in processes_in(site.lab[host])),
+        f"the server of {host} is started again",
+        site.supervisors[host],
+    )
+    wait_until(
+        lambda: site.skyshard("cluster", "check", check=False).returncode == 0,
+        f"{host} answers",
+        site.supervisors[host],
+        every_s=BETWEEN_COMMANDS_S,
+    )
+    site.skyshard("verify", "sky")
+
+
 def test_a_host_whose_power_was_cut_is_named_and_comes_back(site: RunningSite) -> None:
     """Its rows are there again, without anybody's help but the start of its supervisor, which leaves nothing either."""
     site.lab["node1"].kill()
