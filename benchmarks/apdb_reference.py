@@ -20,6 +20,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from tests.support.apdb_reference import ReferenceStore
 
 from skyshard.apdb.model import VisitStore

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from tests.support.documented import PAGES, ROOT
@@ -55,3 +56,10 @@ def test_the_documentation_shows_runs() -> None:
     """Those of the long workloads, and of another survey."""
     shown = " ".join(commands())
     assert all(word in shown for word in ("quick", "kpm-50", "night", "lsdb-1533", "mobu", "--schema hsc"))
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda file: file.stem)
+def test_a_benchmark_finds_what_tests_share(file: Path) -> None:
+    """It is run by its path, as the documentation shows, so only its own folder is where Python looks."""
+    read, _, _ = file.read_text().partition("from tests.support")
+    assert read == file.read_text() or "sys.path.insert(0, str(Path(__file__).resolve().parents[1]))" in read
