@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from skyshard.basics.errors import UserError
@@ -12,8 +12,8 @@ from skyshard.ingest.plan.input_files import input_files
 from skyshard.ingest.source import InputSlice
 from skyshard.registry.stored.records import InputFile
 
-Taken = Mapping[tuple[str, str], str]
-"""What finished transactions took in: table and path of a slice → digest of its bytes."""
+Taken = Mapping[tuple[str, str], Set[str]]
+"""What finished transactions took in: table and path of a file → digests of the bytes of its slices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def new_slices(plan: IngestPlan, taken: Taken, standing: Sequence[InputFile] = (
     """
     if not taken:  # no file needs to be read
         return NewSlices(plan, {})
-    contents = {(table, digest) for (table, _), digest in taken.items()}
+    contents = {(table, digest) for (table, _), digests in taken.items() for digest in digests}
     paths = {(file.table, file.path) for file in standing}
     datasets = {(file.table, file.dataset): file for file in standing if file.dataset}
     names = {(file.table, file.path): file.dataset for file in input_files(table.source for table in plan.tables)}

@@ -108,17 +108,17 @@ def _unnumbered(registry: Registry, plan: IngestPlan, numbered: set[tuple[str, s
     taken = registry.contributions.ingested_parts(plan.database)
     began = {row["id"]: row["begun_s"] for row in registry.transactions.all(plan.database)}
     brought = {(row["table"], row["part"]): row["transaction_id"] for row in registry.contributions.all(plan.database)}
-    found = []
+    found: dict[tuple[str, str], RewrittenFile] = {}
     for table in plan.tables:
         for piece in table.source.slices:
             key = (table.name, piece.path)
-            if key in numbered or key not in taken or piece.made:
+            if key in numbered or key not in taken or key in found or piece.made:
                 continue
             transaction = brought[key]
             is_newer = InputSlice.of(Path(piece.path)).changed_ns / 1e9 >= began.get(transaction, 0)
-            if is_newer and piece.fingerprint() != taken[key]:
-                found.append(RewrittenFile(table.name, piece.path, "", piece.path, transaction, False))
-    return found
+            if is_newer and piece.fingerprint() not in taken[key]:
+                found[key] = RewrittenFile(table.name, piece.path, "", piece.path, transaction, False)
+    return [*found.values()]
 
 
 def replacement_cost(registry: Registry, plan: IngestPlan) -> ReplacementCost:

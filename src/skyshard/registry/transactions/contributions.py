@@ -39,11 +39,13 @@ class Contributions(Store):
         )
         return self._dicts(query)
 
-    def ingested_parts(self, database: str) -> dict[tuple[str, str], str]:
-        """What finished transactions took in, and none replaced: (table, path of the part) → digest of the part."""
+    def ingested_parts(self, database: str) -> dict[tuple[str, str], set[str]]:
+        """What finished transactions took in, and none replaced: (table, path of the part) → digests of its slices."""
         c = t.contributions.c
-        standing = self._standing(database, c.table, c.part, c.part_digest)
-        return {(str(table), str(part)): str(digest) for table, part, digest in standing}
+        found: dict[tuple[str, str], set[str]] = {}
+        for table, part, digest in self._standing(database, c.table, c.part, c.part_digest):
+            found.setdefault((str(table), str(part)), set()).add(str(digest))
+        return found
 
     def standing_parts(self, database: str) -> set[tuple[int, str, str]]:
         """What stands of a database: finished transaction, table and path of each part that was not replaced."""

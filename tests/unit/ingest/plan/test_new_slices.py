@@ -32,9 +32,13 @@ def plan_of(**contents: Mapping[str, str]) -> IngestPlan:
     return IngestPlan(source_of_all, "sky", layout, tuple(tables))
 
 
-def taken_by(plan: IngestPlan) -> dict[tuple[str, str], str]:
+def taken_by(plan: IngestPlan) -> dict[tuple[str, str], set[str]]:
     """What the registry says once a plan was ingested."""
-    return {(table.name, piece.path): piece.fingerprint() for table in plan.tables for piece in table.source.slices}
+    found: dict[tuple[str, str], set[str]] = {}
+    for table in plan.tables:
+        for piece in table.source.slices:
+            found.setdefault((table.name, piece.path), set()).add(piece.fingerprint())
+    return found
 
 
 def paths(news: NewSlices) -> dict[str, list[str]]:

@@ -89,7 +89,7 @@ def test_without_provenance_nothing_is_replaced(files: TractFiles) -> None:
 def test_a_rewritten_file_is_refused_with_the_way_out(files: TractFiles) -> None:
     """By its path, and by its dataset where another run wrote it; a file that was not written again is passed over."""
     standing = ingested(files)
-    taken = {(file.table, file.path): file.digest for file in standing}
+    taken = {(file.table, file.path): {file.digest} for file in standing}
     second_objects(files)
     with pytest.raises(UserError, match=r"has changed since it was ingested .* add --replace"):
         new_slices(plan_of(files), taken, standing)
