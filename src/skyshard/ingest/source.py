@@ -51,7 +51,7 @@ class InputSlice:
     row_range: tuple[int, int] | None = None
     """The first row, from 0, and the one behind the last, of a FITS table that is read in several slices."""
     part: str = ""
-    """Which part of the file is read, where it has several and the mapping names one."""
+    """Which part of the file is read, where it has several; empty for the one that is read unless another is named."""
     changed_ns: int = 0
     """The file's time of change when it was planned; 0 where it was not looked at."""
     made: str = ""
@@ -86,6 +86,10 @@ class InputSlice:
     @property
     def name(self) -> str:
         return Path(self.path).name
+
+    def of_file(self) -> InputSlice:
+        """All bytes of its file, as the part of it that is read: the same for each slice of one."""
+        return InputSlice(self.path, self.bytes, given=self.given, part=self.part)
 
     def readings(self) -> tuple[InputSlice, ...]:
         """The slice, then, where a database's table has columns that it offers, the one that it was without them."""

@@ -22,6 +22,7 @@ from skyshard.ingest.text.packed_streams import BrokenStreamError
 from skyshard.ingest.text.text_file import open_unpacked
 
 _PIECE_BYTES = 1 << 20
+_MOST_BYTES = 1 << 62
 _TABLES = ("BINTABLE", "TABLE")
 
 
@@ -122,6 +123,8 @@ def _data_bytes(header: Header) -> int:
     size = abs(header.whole("BITPIX")) // 8 * header.whole("GCOUNT", 1) * (extra + items)
     if size < 0 or extra < 0 or any(axis < 0 for axis in axes):
         raise FitsError("its header says that its data are less than nothing", "write the file again")
+    if size > _MOST_BYTES:
+        raise FitsError(f"its header says that its data are {size} bytes, more than a file holds", "copy it again")
     return size
 
 
@@ -133,6 +136,8 @@ class FoundTable:
     others: tuple[str, ...]
     """Other tables, as messages name them; of a packed file none is known."""
     is_packed: bool
+    is_first: bool
+    """The first table of its file, which is taken where none is named."""
 
 
 def find_table(path: str | Path, wanted: str | int | None = None) -> FoundTable:
@@ -146,10 +151,10 @@ def find_table(path: str | Path, wanted: str | int | None = None) -> FoundTable:
         UserError: no such table; an image; a table that fpack has packed; a file that ends before its rows.
     """
     with open_fits(path) as file:
-        found, others, seen = None, [], []
+        found, others, seen, is_first = None, [], [], True
         for hdu in walk(file):
             if found is None and _is_meant(hdu, wanted):
-                found = hdu
+                found, is_first = hdu, not others
                 if not is_plain(file):
                     break
             elif hdu.is_table:
@@ -158,7 +163,7 @@ def find_table(path: str | Path, wanted: str | int | None = None) -> FoundTable:
         if found is None:
             raise _not_there(wanted, seen)
         _require_readable(found, Path(path).stat().st_size if is_plain(file) else None)
-        return FoundTable(found, tuple(others), not is_plain(file))
+        return FoundTable(found, tuple(others), not is_plain(file), is_first)
 
 
 def _is_meant(hdu: Hdu, wanted: str | int | None) -> bool:
@@ -223,18 +228,20 @@ class CheckedRows:
         self._sum = ones_sum(b"\0" * turn + content, self._sum) if turn else ones_sum(content, self._sum)
 
     def finish(self) -> None:
-        """Read the rest of the data, and hold them against CHECKSUM and DATASUM.
+        """Read the rest of the data, and hold them against CHECKSUM and DATASUM; a packed file is read to its end,
+        where its packer's own sums are.
 
         Raises:
             FitsError: other data than the sums are of; the file ends before.
         """
-        if not self._is_summed:
-            return
-        while left := min(self._hdu.data_bytes - self._at, _PIECE_BYTES):
-            self.read(left)
-        filled = self._hdu.end - self._hdu.data_at - self._at
-        self._carry_last(self._file.read(filled))
-        require_sums(self._hdu, self._sum)
+        if self._is_summed:
+            while left := min(self._hdu.data_bytes - self._at, _PIECE_BYTES):
+                self.read(left)
+            filled = self._hdu.end - self._hdu.data_at - self._at
+            self._carry_last(self._file.read(filled))
+            require_sums(self._hdu, self._sum)
+        while not is_plain(self._file) and self._file.read(_PIECE_BYTES):
+            pass
 
     def _carry_last(self, content: bytes) -> None:
         self._at += len(content)

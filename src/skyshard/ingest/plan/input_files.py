@@ -12,8 +12,8 @@ from skyshard.ingest.source import InputSlice, Origin, SourceTable
 from skyshard.ingest.sources.butler_paths import read_butler_path
 from skyshard.registry.stored.records import InputFile
 
-GivenByFolders = Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]]
-"""Table and path of a file → the columns whose values its folders give."""
+WholeFiles = Mapping[tuple[str, str], InputSlice]
+"""Table and path of a file → all of it, with what its folders give and the part of it that is read."""
 
 
 def input_files(tables: Iterable[SourceTable]) -> list[InputFile]:
@@ -42,9 +42,9 @@ def _file(table: str, origin: Origin, piece: InputSlice, size: int) -> InputFile
     )  # fmt: skip
 
 
-def given_by_folders(plan: IngestPlan) -> GivenByFolders:
-    """Those of all files of a plan."""
-    return {(table.name, piece.path): piece.given for table in plan.tables for piece in table.source.slices}
+def whole_files(plan: IngestPlan) -> WholeFiles:
+    """Those of a plan."""
+    return {(table.name, piece.path): piece.of_file() for table in plan.tables for piece in table.source.slices}
 
 
 def with_numbers(plan: IngestPlan, numbers: Mapping[tuple[str, str], int]) -> IngestPlan:

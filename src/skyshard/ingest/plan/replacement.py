@@ -1,7 +1,7 @@
 """Chooses what `ingest --replace` replaces: files that were ingested, and those of the source that take their place.
 
 A file takes the place of the one that was ingested under its path, or of the same dataset. A tract's files take the
-place of all that were ingested of it. Files whose bytes are the same are left as they are.
+place of all that were ingested of it. Files whose bytes are the same, and read as the same part, are left as they are.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan
-from skyshard.ingest.plan.input_files import GivenByFolders, given_by_folders, input_files
-from skyshard.ingest.source import InputSlice
+from skyshard.ingest.plan.input_files import WholeFiles, input_files, whole_files
 from skyshard.registry.stored.records import InputFile
 
 _LIST = "skyshard files DATABASE lists what was ingested"
@@ -41,12 +40,12 @@ def replacing(
     pairs = {pair for one in wanted for pair in choice.of(one)}
     old = {file.number: file for file, _ in pairs if file is not None}
     new = {(file.table, file.path): file for _, file in pairs if file is not None}
-    given = given_by_folders(plan)
-    same = _unchanged(old.values(), new.values(), given)
+    files = whole_files(plan)
+    same = _unchanged(old.values(), new.values(), files)
     for before, now in same:
         old.pop(before.number)
         new.pop((now.table, now.path))
-    _require_new_content(plan, new.values(), [file for file in standing if file.number not in old], given)
+    _require_new_content(plan, new.values(), [file for file in standing if file.number not in old], files)
     tables = []
     for table in plan.tables:
         slices = tuple(piece for piece in table.source.slices if (table.name, piece.path) in new)
@@ -113,13 +112,14 @@ def is_same(before: InputFile, now: InputFile) -> bool:
     return is_of_dataset or before.path == now.path or os.path.realpath(before.path) == os.path.realpath(now.path)
 
 
-def bytes_digest(file: InputFile, given: GivenByFolders) -> str:
-    """Digest of all bytes of a file, and of what its folders give, as the registry keeps it."""
-    return InputSlice(file.path, file.bytes, given=given.get((file.table, file.path), ())).fingerprint()
+def bytes_digest(file: InputFile, files: WholeFiles) -> str:
+    """Digest of all bytes of a plan's file, of what its folders give and of the part that is read, as the registry
+    keeps it."""
+    return files[file.table, file.path].fingerprint()
 
 
 def _unchanged(
-    old: Collection[InputFile], new: Collection[InputFile], given: GivenByFolders
+    old: Collection[InputFile], new: Collection[InputFile], files: WholeFiles
 ) -> list[tuple[InputFile, InputFile]]:
     """Ingested files and those in their place that have the same bytes, one to one."""
     return [
@@ -127,17 +127,17 @@ def _unchanged(
         for now in new
         if len(found := [before for before in old if is_same(before, now)]) == 1
         and (before := found[0]).bytes == now.bytes
-        and before.digest == bytes_digest(now, given)
+        and before.digest == bytes_digest(now, files)
     ]
 
 
 def _require_new_content(
-    plan: IngestPlan, new: Iterable[InputFile], staying: Sequence[InputFile], given: GivenByFolders
+    plan: IngestPlan, new: Iterable[InputFile], staying: Sequence[InputFile], files: WholeFiles
 ) -> None:
     """Refuse a file that has the bytes of another one, whose rows stay: its rows would be there twice."""
     contents = {(file.table, file.digest): file.path for file in staying if file.rows}
     for file in new:
-        other = contents.get((file.table, bytes_digest(file, given)))
+        other = contents.get((file.table, bytes_digest(file, files)))
         if other is not None:
             raise UserError(
                 f"'{file.path}' has the content of '{other}', which is in '{plan.called}'",

@@ -15,7 +15,7 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.ingest.fits.table_rows import FitsTable, row_batches
-from skyshard.ingest.source import InputBatch, InputSlice, batch_rows
+from skyshard.ingest.source import BATCH_BYTES, InputBatch, InputSlice, batch_rows
 from skyshard.ingest.sources.column_names import wanted_names
 from skyshard.ingest.sources.made_rows import made_batch
 from skyshard.ingest.sources.mapping import FitsFormat
@@ -78,7 +78,8 @@ class FitsReader:
         wanted = [fields[name] for name in names]
         first_row = piece.row_range[0] if piece.row_range else 0
         try:
-            batches = row_batches(found, wanted, batch_rows(table), piece.row_range, is_checked=is_checked)
+            most = min(batch_rows(table), max(1, BATCH_BYTES // max(1, sum(field.width for field in wanted))))
+            batches = row_batches(found, wanted, most, piece.row_range, is_checked=is_checked)
             for first_row, batch in batches:
                 called = batch.rename_columns([names.get(name, name) for name in batch.schema.names])
                 given = InputBatch(called, first_row + 1)
@@ -99,7 +100,7 @@ def fits_slices(
     hdu = given.hdu if given is not None else None
     whole = InputSlice.of(path)
     table = FitsTable.of(path, hdu)
-    named = "" if hdu is None else f"HDU {table.hdu.number}"
+    named = "" if table.found.is_first else f"HDU {table.hdu.number}"
     whole = replace(whole, rows=table.rows, part=named)
     size = table.rows * table.row_bytes
     if table.found.is_packed or table.has_heap or size <= split_bytes:

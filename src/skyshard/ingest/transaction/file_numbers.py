@@ -39,7 +39,5 @@ def note_files(
 
 
 def _digest(piece: InputSlice, digest: str) -> str:
-    """A file that is read in several slices, or of which one part is read, has been digested as such only."""
-    if piece.span is None and not piece.part:
-        return digest
-    return InputSlice(piece.path, piece.bytes, given=piece.given).fingerprint()
+    """A file that is read in several slices has been digested in pieces only."""
+    return digest if piece.span is None else piece.of_file().fingerprint()

@@ -9,7 +9,7 @@ from typing import Any
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan
-from skyshard.ingest.plan.input_files import given_by_folders, input_files
+from skyshard.ingest.plan.input_files import input_files, whole_files
 from skyshard.ingest.plan.replacement import bytes_digest, is_same, replacing
 from skyshard.ingest.plan.stored_names import with_stored_names
 from skyshard.ingest.source import InputSlice
@@ -89,7 +89,7 @@ def ingested_before(
 def rewritten_files(registry: Registry, plan: IngestPlan) -> list[RewrittenFile]:
     """The source's files whose content is another than the one that was ingested; reads what may have changed only."""
     standing = registry.input_files.standing(plan.database)
-    found, given = [], given_by_folders(plan)
+    found, files = [], whole_files(plan)
     by_path = {(file.table, file.path): file for file in standing}
     by_dataset = {(file.table, file.dataset): file for file in standing if file.dataset}
     for now in input_files(table.source for table in plan.tables):
@@ -97,7 +97,8 @@ def rewritten_files(registry: Registry, plan: IngestPlan) -> list[RewrittenFile]
         if before is None or not is_same(before, now):
             continue
         is_untouched = (before.path, before.bytes, before.changed_ns) == (now.path, now.bytes, now.changed_ns)
-        if not is_untouched and before.digest != bytes_digest(now, given):
+        is_untouched &= not files[now.table, now.path].part  # of a file as it was another part may be read now
+        if not is_untouched and before.digest != bytes_digest(now, files):
             found.append(RewrittenFile(now.table, now.path, now.dataset, before.path, before.transaction, True))
     numbered = {(file.table, file.path) for file in standing}
     return [*found, *_unnumbered(registry, plan, numbered)]

@@ -9,11 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.support.fits_tables import column, fits_file, table_hdu
 from tests.support.tract_files import NEXT_RUN, TractFiles, first_state, second_objects
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan, make_plan
-from skyshard.ingest.plan.input_files import given_by_folders, input_files
+from skyshard.ingest.plan.input_files import input_files, whole_files
 from skyshard.ingest.plan.new_slices import new_slices
 from skyshard.ingest.plan.replacement import bytes_digest, replacing
 from skyshard.ingest.sources.open_source import open_source
@@ -37,9 +38,9 @@ def ingested(files: TractFiles) -> list[InputFile]:
 
 
 def standing_of(plan: IngestPlan) -> list[InputFile]:
-    found, given = input_files(table.source for table in plan.tables), given_by_folders(plan)
+    found, files = input_files(table.source for table in plan.tables), whole_files(plan)
     return [
-        replace(file, number=number, digest=bytes_digest(file, given), rows=1, transaction=3)
+        replace(file, number=number, digest=bytes_digest(file, files), rows=1, transaction=3)
         for number, file in enumerate(found, 1)
     ]
 
@@ -98,6 +99,33 @@ def test_a_rewritten_file_is_refused_with_the_way_out(files: TractFiles) -> None
     second_objects(again)
     with pytest.raises(UserError, match=r"is objectTable_tract tract 1 .* \(transaction 3\); add --replace"):
         new_slices(plan_of(again), taken, standing)
+
+
+def test_another_table_of_the_same_file_is_other_content(tmp_path: Path) -> None:
+    """A FITS file is read as its first table unless another HDU is named: naming that is the same, another is not."""
+    tables = [table_hdu([column("visit", "K", [1, 2])]), table_hdu([column("visit", "K", [5])])]
+    path = tmp_path / "a.fits"
+    path.write_bytes(fits_file(*tables))
+
+    def plan_of_hdu(fits: str) -> IngestPlan:
+        (tmp_path / "mapping.yaml").write_text(
+            "version: 1\ndatabase: sky\nprovenance: true\nstriping: {stripes: 18, substripes: 6, overlap_deg: 0.1}\n"
+            f"schema: infer\ntables: {{T: {{role: regular, files: [a.fits], fits: {fits}}}}}\n"
+        )
+        return make_plan(open_source(tmp_path / "mapping.yaml"))
+
+    plan = plan_of_hdu("{}")
+    (piece,) = plan.tables[0].source.slices
+    standing, taken = standing_of(plan), {("T", piece.path): {piece.fingerprint()}}
+    assert standing[0].digest == piece.fingerprint()
+    assert replacing(plan_of_hdu("{hdu: 1}"), standing, [str(path)]).replaced == ()
+    assert new_slices(plan_of_hdu("{hdu: 1}"), taken, standing).is_empty
+    other = replacing(plan_of_hdu("{hdu: 2}"), standing, [str(path)])
+    assert ([file.number for file in other.replaced], coming(other)) == ([1], [str(path)])
+    with pytest.raises(UserError, match=r"add --replace"):
+        new_slices(plan_of_hdu("{hdu: 2}"), taken, standing)
+    standing, back = standing_of(plan_of_hdu("{hdu: 2}")), plan_of_hdu("{}")
+    assert coming(replacing(back, standing, [str(path)])) == [str(path)]
 
 
 def test_what_folders_give_is_content(tmp_path: Path) -> None:
