@@ -151,7 +151,9 @@ def find_table(path: str | Path, wanted: str | int | None = None) -> FoundTable:
         UserError: no such table; an image; a table that fpack has packed; a file that ends before its rows.
     """
     with open_fits(path) as file:
-        found, others, seen, is_first = None, [], [], True
+        found, is_first = None, True
+        others: list[str] = []
+        seen: list[Hdu] = []
         for hdu in walk(file):
             if found is None and _is_meant(hdu, wanted):
                 found, is_first = hdu, not others

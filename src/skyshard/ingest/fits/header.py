@@ -52,7 +52,7 @@ class Header:
             FitsError: it is not there, or no whole number.
         """
         value = self.values.get(keyword, default)
-        if isinstance(value, Decimal) and value == value.to_integral_value():
+        if isinstance(value, Decimal) and abs(value) < 1 << 64 and value == value.to_integral_value():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise FitsError(f"its header has no whole number {keyword}", "write the file again")

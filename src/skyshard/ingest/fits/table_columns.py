@@ -45,7 +45,8 @@ class Scale:
 
     def is_whole(self, code: str) -> bool:
         """True where whole numbers remain whole."""
-        return code in _WHOLE and self.factor == 1 and self.zero == self.zero.to_integral_value()
+        is_near = abs(self.zero) < 1 << 64
+        return code in _WHOLE and self.factor == 1 and is_near and self.zero == self.zero.to_integral_value()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +155,13 @@ def _scale(header: Header, number: int, code: str) -> Scale | None:
 
 
 def _axes(header: Header, number: int, repeat: int) -> tuple[int, ...]:
-    """The axes of a vector, the one that changes slowest first; TDIM that is another number of elements counts not."""
+    """The axes of a vector, the one that changes slowest first; TDIM of more elements than there are counts not.
+
+    Of fewer ones, those behind them have no meaning (section 7.3.2).
+    """
     said = re.findall(r"\d+", header.text(f"TDIM{number}"))
     axes = tuple(int(axis) for axis in reversed(said))
-    return axes if axes and prod(axes) == repeat else (repeat,)
+    return axes if axes and 0 < prod(axes) <= repeat else (repeat,)
 
 
 def _array(field: Field, rest: str, form: str) -> Field:
@@ -194,8 +198,8 @@ def _is_flags(header: Header, number: int) -> bool:
 def _texts(field: Field, axes: tuple[int, ...], repeat: int, rest: str) -> list[Field]:
     """One text, or several of one width: the last axis of TDIM, or the number behind the letter (``20A5``)."""
     width = axes[-1] if len(axes) > 1 else int(rest) if rest.isdigit() and 0 < int(rest) <= repeat else repeat
-    count = repeat // width
-    axes = axes[:-1] if len(axes) > 1 else (count,)
+    axes = axes[:-1] if len(axes) > 1 else (repeat // width,)
+    count = prod(axes)
     if count > MOST_ELEMENTS:
         return [replace(field, width=repeat, elements=count)]
     texts = [replace(field, at=field.at + place * width, width=width) for place in range(count)]

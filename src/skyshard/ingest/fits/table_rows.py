@@ -46,6 +46,7 @@ class FitsTable:
                 raise FitsError(
                     f"HDU {hdu.shown} is a table of text (TABLE)", "write it as a binary table, or name another"
                 )
+            _require_standard(hdu)
             fields = _fields(hdu)
         return FitsTable(str(path), found, fields)
 
@@ -74,6 +75,15 @@ class FitsTable:
     def schema(self) -> pa.Schema:
         """Names and types; unit, description and the length of texts are metadata of a field."""
         return pa.schema([_described(field) for field in self.fields], metadata={FITS: ""})
+
+
+def _require_standard(hdu: Hdu) -> None:
+    """Refuse a table whose data are no rows of bytes (section 7.3.1)."""
+    header = hdu.header
+    for keyword, wanted, default in (("BITPIX", 8, None), ("NAXIS", 2, None), ("GCOUNT", 1, 1)):
+        if (said := header.whole(keyword, default)) != wanted:
+            what = f"HDU {hdu.shown}: {keyword} is {said}, that of a binary table is {wanted}"
+            raise FitsError(what, "write the file again")
 
 
 def _fields(hdu: Hdu) -> tuple[Field, ...]:
@@ -144,28 +154,34 @@ def _heap(table: FitsTable, fields: Sequence[Field]) -> Iterator[_Heap | None]:
     if not any(field.code in "PQ" for field in fields):
         yield None
         return
-    header = table.hdu.header
-    at = table.hdu.data_at + header.whole("THEAP", table.rows * table.row_bytes)
+    first = table.rows * table.row_bytes
+    begin, end = table.hdu.header.whole("THEAP", first), table.hdu.data_bytes
     with open_fits(table.path) as file:
-        skip(file, 0, at)
+        if not first <= begin <= end:
+            raise FitsError(f"HDU {table.hdu.shown}: THEAP {begin} is not within its data", "write the file again")
+        skip(file, 0, table.hdu.data_at + begin)
         if is_plain(file):
-            yield _Heap(file, at)
+            yield _Heap(file, table.hdu.data_at + begin, end - begin)
             return
         with tempfile.TemporaryFile() as unpacked:
-            while piece := file.read(PIECE_BYTES):
+            left = end - begin
+            while piece := file.read(min(left, PIECE_BYTES)):
                 unpacked.write(piece)
-            yield _Heap(unpacked, 0)
+                left -= len(piece)
+            yield _Heap(unpacked, 0, end - begin)
 
 
+@dataclass(frozen=True, slots=True)
 class _Heap:
-    """A file from an offset on."""
+    """So many bytes of a file, from an offset on."""
 
-    def __init__(self, file: BinaryIO, at: int) -> None:
-        self._file, self._at = file, at
+    file: BinaryIO
+    at: int
+    size: int
 
-    def read(self, at: int, size: int) -> bytes:
-        self._file.seek(self._at + at)
-        return self._file.read(size)
+    def read(self, first: int, past: int) -> bytes:
+        self.file.seek(self.at + first)
+        return self.file.read(past - first)
 
 
 def _heap_texts(heap: _Heap, table: FitsTable, field: Field, stored: Raw) -> pa.Array:
@@ -176,13 +192,30 @@ def _heap_texts(heap: _Heap, table: FitsTable, field: Field, stored: Raw) -> pa.
     if not is_there.any():
         return pa.array([""] * len(counts), pa.string())
     first, past = int(offsets[is_there].min()), int((offsets + counts)[is_there].max())
-    content = np.frombuffer(heap.read(first, past - first), np.uint8) if 0 <= first < past else np.empty(0, np.uint8)
-    if counts.min() < 0 or len(content) < past - first:
+    is_within = counts.min() >= 0 and 0 <= first < past <= heap.size
+    content = np.frombuffer(heap.read(first, past), np.uint8) if is_within else np.empty(0, np.uint8)
+    if not is_within or len(content) < past - first:
         raise FitsError(f"HDU {table.hdu.shown}, column '{field.name}': texts beyond its end", "write the file again")
-    counts = np.where(is_there, counts, 0)
-    begins = np.cumsum(counts) - counts
-    places = np.repeat(offsets - first - begins, counts) + np.arange(int(counts.sum()))
-    found = ascii_texts(field.name, content[places], counts)
+    offsets, counts = offsets - first, np.where(is_there, counts, 0)
     if not content.min():
-        found = pc.replace_substring_regex(found, "\\x00(?s:.*)", "")
-    return pc.utf8_rtrim(found, " ")
+        counts = _to_first_nul(content, offsets, counts)
+    return pc.utf8_rtrim(ascii_texts(field.name, content[_places(offsets, counts)], counts), " ")
+
+
+def _places(offsets: Raw, counts: Raw) -> Raw:
+    """Where the letters of texts are, text by text.
+
+    >>> _places(np.array([7, 0]), np.array([2, 3])).tolist()
+    [7, 8, 0, 1, 2]
+    """
+    begins = np.cumsum(counts) - counts
+    places: Raw = np.repeat(offsets - begins, counts) + np.arange(int(counts.sum()))
+    return places
+
+
+def _to_first_nul(content: Raw, offsets: Raw, counts: Raw) -> Raw:
+    """The letters that texts have before a NUL: what follows it has no meaning."""
+    ends = np.flatnonzero(content == 0)
+    after = np.searchsorted(ends, offsets)  # the first NUL at or behind each beginning
+    kept: Raw = np.clip(np.append(ends, len(content))[after] - offsets, 0, counts)
+    return kept

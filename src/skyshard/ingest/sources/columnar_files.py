@@ -49,6 +49,21 @@ def reader_of(mapped: MappedTable, rules: Sequence[Rule], path: Path) -> Columna
     return ParquetReader(tuple(rules), mapped.where)
 
 
+def require_one_kind(where: str, files: Sequence[Path], given: str) -> None:
+    """Refuse files of a table of which some are FITS and others are not.
+
+    Raises:
+        UserError: names two.
+    """
+    first = files[0]
+    other = next((path for path in files if is_fits(given, path) != is_fits(given, first)), None)
+    if other is not None:
+        raise UserError(
+            f"{where}: of '{first}' and '{other}' one is a FITS file, the other is none",
+            remedy="give the files of a table in one format",
+        )
+
+
 def require_degrees(where: str, schema: pa.Schema, path: Path, layout: TableLayout, rules: Sequence[Rule]) -> None:
     """Refuse positions that a file says are in radians, and that are taken as they are.
 
@@ -56,7 +71,7 @@ def require_degrees(where: str, schema: pa.Schema, path: Path, layout: TableLayo
         UserError: names the column.
     """
     positions = {*(layout.position or ()), *(layout.position2 or ())}
-    plain = {rule.source: rule for rule in rules if rule.column.name in positions and rule.is_plain}
+    plain = [rule.source for rule in rules if rule.column.name in positions and rule.source and rule.factor is None]
     for name in own_names(schema.names, plain).values():
         if is_in_radians(schema.field(name)):
             raise UserError(

@@ -24,6 +24,7 @@ from skyshard.ingest.sources.columnar_files import (
     other_tables,
     reader_of,
     require_degrees,
+    require_one_kind,
 )
 from skyshard.ingest.sources.folder_columns import folder_values, lost_columns, lost_note
 from skyshard.ingest.sources.inferred_mapping import InferredTable, infer_tables
@@ -244,6 +245,7 @@ def _columnar(
     where: str, folder: Path, mapped: MappedTable, rules: Sequence[Rule], files: Sequence[Path]
 ) -> tuple[tuple[InputSlice, ...], tuple[str, ...]]:
     """Parts of all files; their columns must be there and of one kind."""
+    require_one_kind(where, files, mapped.format)
     inputs = {source: rule for rule in rules for source in rule.inputs}
     asked = asked_columns(mapped.where)
     slices: list[InputSlice] = []
@@ -255,7 +257,8 @@ def _columnar(
             given = _given(_below(folder, path), schema.names, inputs, asked)
             offered = _offered(_below(folder, path), {*schema.names, *given})
             slices += [replace(piece, given=tuple(given.items()), offered=offered) for piece in found]
-            if first is not None and schema.equals(first):
+            if first is not None and schema.equals(first):  # but for the units
+                require_degrees(where, schema, path, mapped.layout, rules)
                 continue
             first = first or schema
             called = {own: name for name, own in own_names(schema.names, inputs, asked).items()}

@@ -87,6 +87,11 @@ def infer_columns(
     for schema, paths in _alike(files, schemas):
         several, described = twin_names(schema.names), set(own_names(schema.names, given).values())
         for entry in schema:
+            if entry.name in several.get(entry.name, ()) and entry.name not in described and _is_taken(entry):
+                raise UserError(
+                    f"{where}: '{paths[0]}' has column '{entry.name}' and another '{entry.name}'",
+                    remedy="name each column once",
+                )
             name = spelled.setdefault(entry.name.lower(), entry.name)
             if name != entry.name and entry.name in several:
                 twins.add(entry.name)
@@ -96,6 +101,10 @@ def infer_columns(
     lengths = _text_lengths(files, schemas, [name for name, column in named.items() if _has_length(column.kind)])
     columns = tuple(_column(name, column, len(files), lengths) for name, column in named.items())
     return InferredColumns(columns, unsupported, tuple(sorted(twins)))
+
+
+def _is_taken(entry: pa.Field) -> bool:
+    return is_supported(plain_type(entry.type))
 
 
 def _alike(files: Sequence[Path], schemas: Mapping[Path, pa.Schema]) -> list[tuple[pa.Schema, list[Path]]]:

@@ -16,7 +16,7 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.depth import drawn
-from tests.support.fits_tables import FitsColumn, column, fits_file, image_hdu, table_hdu
+from tests.support.fits_tables import FitsColumn, column, fits_file, header, image_hdu, table_hdu
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.fits.table_rows import FitsTable, row_batches
@@ -132,6 +132,48 @@ def test_texts_of_variable_length(tmp_path: Path) -> None:
     assert read(packed).equals(read(tmp_path / "a.fits"))
 
 
+def test_what_follows_a_nul_has_no_meaning(tmp_path: Path) -> None:
+    """Of texts of a width and of variable length alike, whatever the bytes are; texts may share bytes of the heap."""
+    stored = [b"ab\0\xe9z", b"\0\xff", b"ok", b"o k "]
+    columns = column("t", "5A", stored), column("p", "PA", [[5, 0], [2, 5], [0, -9], [1, 1]])
+    found = read_columns(
+        tmp_path, *columns, column("q", "QA", [[0, 99], [2, 5], [4, 9], [2, 7]]), heap=b"".join(stored)
+    )
+    assert found == {"t": ["ab", "", "ok", "o k"], "p": ["ab", "", "", "b"], "q": ["", "", "o k", "ok"]}
+
+
+@pytest.mark.parametrize("place", [[3, 3], [3, 5], [-1, 0], [1, -1], [(1 << 31) - 1, (1 << 31) - 1]], ids=str)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_text_beyond_the_heap_is_refused(pack: Callable[[bytes], bytes], place: list[int], tmp_path: Path) -> None:
+    """What follows a table's data, such as the next unit of the file, is none of its texts."""
+    table = table_hdu([column("p", "PA", [[2, 0], place])], b"abcde")
+    path = tmp_path / "a.fits"
+    path.write_bytes(pack(fits_file(table, image_hdu())))
+    with pytest.raises(UserError, match="HDU 1, column 'p': texts beyond its end"):
+        read(path)
+
+
+def test_the_heap_begins_where_the_header_says(tmp_path: Path) -> None:
+    """There may be a gap between the rows and the heap; a heap within the rows is none."""
+    texts = column("p", "PA", [[2, 0], [3, 2]])
+    assert read_columns(tmp_path, texts, heap=b"gapabcde", THEAP=19) == {"p": ["ab", "cde"]}
+    for place in (15, 25):
+        with pytest.raises(UserError, match=f"THEAP {place} is not within its data"):
+            read_columns(tmp_path, texts, heap=b"gapabcde", THEAP=place)
+
+
+def test_elements_behind_those_of_tdim_have_no_meaning(tmp_path: Path) -> None:
+    """TDIM of fewer elements than TFORM takes the first ones; of more it does not count."""
+    found = read_columns(
+        tmp_path, column("p", "5I", [[0, 1, 10, 11, 99]], TDIM="(2,2)"), column("s", "8A", [b"ab cdexx"], TDIM="(3,2)"),
+        column("m", "2I", [[7, 8]], TDIM="(2,2)"), column("n", "B", [3]),
+    )  # fmt: skip
+    assert found == {
+        "p_0_0": [0], "p_0_1": [1], "p_1_0": [10], "p_1_1": [11], "s_0": ["ab"], "s_1": ["cde"], "m_0": [7], "m_1": [8],
+        "n": [3],
+    }  # fmt: skip
+
+
 def test_a_text_that_is_not_ascii_is_refused_by_row_and_column(tmp_path: Path) -> None:
     """Bytes above 127 have no meaning in FITS."""
     with pytest.raises(RowError, match=r"'caf\\xe9' is not ASCII") as caught:
@@ -172,6 +214,25 @@ def test_any_range_of_rows_and_any_table_is_found(pack: Callable[[bytes], bytes]
     assert read(path, 100, rows=(130, 420)).to_pydict() == {"a": [*range(130, 420)]}
     assert read(path, hdu="TWO").equals(read(path, hdu=3))
     assert read(path, hdu="TWO").to_pydict() == {"b": [*range(50)]}
+
+
+PRIMARY_DATA: dict[str, tuple[dict[str, object], int]] = {
+    "image": ({"BITPIX": -32, "NAXIS": 2, "NAXIS1": 1000, "NAXIS2": 3}, 5),
+    "full block": ({"BITPIX": 8, "NAXIS": 1, "NAXIS1": 2880}, 1),
+    "groups": ({"BITPIX": 16, "NAXIS": 2, "NAXIS1": 0, "NAXIS2": 50, "GROUPS": True, "PCOUNT": 4, "GCOUNT": 30}, 2),
+}
+
+
+@pytest.mark.parametrize("kind", PRIMARY_DATA)
+def test_data_of_the_primary_unit_are_passed_over(kind: str, tmp_path: Path) -> None:
+    """By the length that its header says, and the last block of a file need not be filled up."""
+    cards, blocks = PRIMARY_DATA[kind]
+    path = tmp_path / "a.fits"
+    data = (b"XTENSION" * 400 * blocks)[: 2880 * blocks]
+    content = header({"SIMPLE": True, **cards}) + data + table_hdu([column("n", "J", [1, 2])], datasum=True)
+    for cut in (0, 2872):
+        path.write_bytes(content[: len(content) - cut])
+        assert read(path).to_pydict() == {"n": [1, 2]}
 
 
 @settings(max_examples=drawn(30), deadline=None)

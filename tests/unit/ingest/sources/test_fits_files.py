@@ -17,6 +17,7 @@ from tests.support.partitioned import digests_of, partition_all
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.source import Source
+from skyshard.ingest.sources import fits_files
 from skyshard.ingest.sources.first_mapping import first_mapping
 from skyshard.ingest.sources.fits_files import fits_slices
 from skyshard.ingest.sources.open_source import open_source
@@ -112,6 +113,7 @@ def refused(source: Callable[[], Source], staging: Path) -> str:
 
 
 PLAIN = [column("id", "K", [1, 2]), column("ra", "D", [1.0, 2.0]), column("dec", "D", [3.0, 4.0])]
+PACKED = gzip.compress(fits_file(table_hdu(PLAIN), image_hdu()))
 BROKEN: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "no FITS": (b"id,ra\n1,2\n" * 500, {}, "a.fits' is no FITS file; fix the pattern"),
     "empty": (b"", {}, "is no FITS file"),
@@ -126,6 +128,11 @@ BROKEN: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "sum": (fits_file(table_hdu(PLAIN, DATASUM="5")), {}, "HDU 1: the sum of its data is"),
     "form": (fits_file(table_hdu([*PLAIN, FitsColumn("x", "7S", np.zeros((2, 7), np.uint8))])), {},
              "HDU 1: column 'x': TFORM '7S' is none of the standard's"),
+    "twins": (fits_file(table_hdu([*PLAIN, column("t", "2A", [b"a", b"b"]), column("t", "3A", [b"c", b"d"])])), {},
+              "a.fits' has column 't' and another 't'; name each column once"),
+    "one axis": (fits_file(table_hdu(PLAIN, NAXIS=1)), {}, "HDU 1: NAXIS is 1, that of a binary table is 2"),
+    "endless": (fits_file(table_hdu(PLAIN, NAXIS2=1 << 61)), {}, "are 55340232221128654848 bytes, more than a file"),
+    "packed, bits": (PACKED[:-8] + bytes([PACKED[-8] ^ 1]) + PACKED[-7:], {}, "is a broken packed file: CRC check"),
     "widths": (fits_file(table_hdu(PLAIN, NAXIS1=25)), {}, "HDU 1: its columns take 24 bytes, its rows have 25"),
     "logical": (fits_file(table_hdu([*PLAIN, column("ok", "L", [b"T", b"1"])], EXTNAME="C")), {},
                 "a.fits[C]', row 2, column 'ok': byte 49 is no logical"),
@@ -134,6 +141,38 @@ BROKEN: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "radians": (fits_file(table_hdu([PLAIN[0], column("ra", "D", [1, 2], TUNIT="rad"), PLAIN[2]])), {},
                 "column 'ra' is in radians, and positions are in degrees; give it a factor"),
 }  # fmt: skip
+
+
+def test_radians_are_found_in_each_file(tmp_path: Path) -> None:
+    """A file like the first one but for the unit of its positions is refused, also where sentinels are taken out."""
+    for name, cards in (("a.fits", {}), ("b.fits", {"TUNIT": "rad"})):
+        content = fits_file(table_hdu([PLAIN[0], column("ra", "D", [1, 2], **cards), PLAIN[2]]))
+        (tmp_path / name).write_bytes(content)
+    for columns in ({}, {"ra": {"null_at": [-999]}}):
+        mapping = write_mapping(tmp_path, Object={"files": ["*.fits"], "columns": columns})
+        with pytest.raises(UserError, match=r"b.fits': column 'ra' is in radians"):
+            open_source(mapping)
+
+
+@pytest.mark.parametrize("others", [["a.fits", "b.parquet"], ["a.parquet", "b.fits"]], ids=str)
+def test_files_of_two_formats_are_no_table(others: list[str], tmp_path: Path) -> None:
+    """They are refused when the mapping is opened, before anything is read or made."""
+    for name in others:
+        (tmp_path / name).write_bytes(fits_file(table_hdu(PLAIN)))
+        if name.endswith(".parquet"):
+            pq.write_table(pa.table({"id": [1], "ra": [1.0], "dec": [2.0]}), tmp_path / name)
+    with pytest.raises(UserError, match=r"one is a FITS file, the other is none; give the files of a table in one"):
+        open_source(write_mapping(tmp_path, Object={"files": others}))
+
+
+def test_rows_with_long_texts_come_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded whatever the width that the file declares of its texts."""
+    monkeypatch.setattr(fits_files, "BATCH_BYTES", 1 << 16)
+    columns = [column("id", "K", range(100)), column("t", "5000A", [b"a"] * 100)]
+    (tmp_path / "a.fits").write_bytes(fits_file(table_hdu(columns)))
+    table = open_source(write_mapping(tmp_path, Object={"files": ["a.fits"], "role": "regular"})).tables["Object"]
+    sizes = [one.batch.num_rows for one in table.reader.batches(table.slices[0], table.table, table.layout)]
+    assert (sum(sizes), max(sizes)) == (100, (1 << 16) // 5008)
 
 
 @pytest.mark.parametrize("fault", BROKEN)
