@@ -64,7 +64,8 @@ def run(workload: Path, folder: Path, *more: str) -> dict[str, Any]:
 def test_visits_killed_in_the_middle_go_on_and_lose_nothing(workload: Path, tmp_path: Path) -> None:
     """After kill -9 the same command with --resume ends whole: every answer right, every tile stored once.
 
-    The tiles of the one that is killed are two processes, those of the others are threads.
+    Its tiles are two processes before and after, those of the run that it is compared with are threads. What has no
+    samples is named.
     """
     command = [str(Path(sys.executable).with_name("skyshard")), *words(workload, tmp_path, "--processes", "2")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
@@ -74,10 +75,14 @@ def test_visits_killed_in_the_middle_go_on_and_lose_nothing(workload: Path, tmp_
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert record.exists(), "it was killed too late"
-    (phase,) = run(workload, tmp_path, "--resume")["phases"]
+    summary = run(workload, tmp_path, "--resume")
+    (phase,) = summary["phases"]
     assert phase["wrong"] == 0
     assert phase["lost"] == 0
     assert phase["visits"] >= 25  # but for those under way, whose samples are gone
+    gone = sum(one["count"] for one in summary["odd"] if "samples were lost" in one["what"])
+    assert phase["compared"] + gone == 30 * 4
+    assert read_visit_trial(tmp_path / "out").manifest.driver["processes"] == 2
     assert (tmp_path / "out" / "report.html").exists()
     run(workload, make(tmp_path / "whole"), "--no-page")
     assert not (tmp_path / "whole" / "out" / "report.html").exists()

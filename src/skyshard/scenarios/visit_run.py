@@ -62,14 +62,9 @@ class VisitRun:
             noticed(self.cluster, workload.name, workload.database, is_counted=True) as notice,
         ):
             notice.begin(self.target)
-            return run_visits(
-                asked, store, TrialWatch(notice.watching(watcher)), self._beside(), ProcessesAsked(opener, self._count)
-            )
-
-    @property
-    def _count(self) -> int | None:
-        """Processes of tiles; SQLite has one writer, for whom the tiles of other processes would wait asleep."""
-        return 0 if self.processes is None and self.target.startswith("sqlite:") else self.processes
+            # the tiles of other processes would wait asleep for SQLite's one writer
+            processes = ProcessesAsked(opener, self.processes, has_one_writer=self.target.startswith("sqlite:"))
+            return run_visits(asked, store, TrialWatch(notice.watching(watcher)), self._beside(), processes)
 
     def _beside(self) -> dict[str, Action]:
         """What can run beside visits; changes are rehearsed, so that visits have the answers of before."""

@@ -40,6 +40,22 @@ def odd_tiles(what: str, tiles: Iterable[tuple[int, int]]) -> list[OddTiles]:
     return [OddTiles(what=what, count=len(every), named=named)] if every else []
 
 
+def gone_on_with(samples: pa.Table) -> list[tuple[int, int]]:
+    """Tiles that were sent later than others of their visit, for the trial was stopped in between.
+
+    >>> one = pa.table({"visit": [1, 2, 2], "tile": [0, 0, 4], "due_s": [1.0, 2.0, 90.0], "kind": ["tile"] * 3})
+    >>> gone_on_with(one)
+    [(2, 4)]
+    """
+    tiles = samples.filter(pc.equal(samples["kind"], "tile"))
+    due = tiles["due_s"].to_numpy()
+    _, place = np.unique(tiles["visit"].to_numpy(), return_inverse=True)
+    first = np.full(len(due), np.inf)
+    np.minimum.at(first, place, due)
+    late = tiles.filter(pa.array(due > first[place]))
+    return sorted(set(zip(late["visit"].to_pylist(), late["tile"].to_pylist(), strict=True)))
+
+
 def out_of_order(samples: pa.Table) -> list[tuple[int, int]]:
     """Tiles that ended when one of a later time had ended, as pairs of visit and detector, from ``VISIT_SAMPLES``.
 

@@ -22,6 +22,7 @@ Whole = NDArray[np.int64]
 TILE, DRIVER = "tile", "driver"
 READ, STORE = "select", "store"
 """Names of what is summed over tables: all reads; everything that a store does."""
+_TILE_BITS = 20
 TABLES = ("DiaObject", "DiaObjectLast", "DiaSource", "DiaForcedSource")
 
 
@@ -70,7 +71,7 @@ class VisitTimes:
     tries: int
     """Tiles that failed and were tried again, or given up."""
     lost: Whole
-    """Visits of which a tile never ended well; they are in no series."""
+    """Visits of which a tile never ended well; they are in no series, nor are those that were cut and gone on with."""
     compared: int
     """Tiles whose answers were compared with the truth."""
     wrong: int
@@ -90,7 +91,7 @@ def visit_times(samples: pa.Table, phase: str) -> VisitTimes:
     ended = pc.is_null(tiles["error"])
     good = tiles.filter(ended)
     lost = _lost(tiles, good)
-    kept = _Kept(good, lost)
+    kept = _Kept(tiles, good, lost)
     answered = operations.filter(pc.is_null(operations["error"]))
     whole, begun, times = _whole(tiles, answered, kept)
     keys = answered.group_by(["table", "kind"]).aggregate([]).to_pylist()
@@ -113,10 +114,18 @@ def visit_times(samples: pa.Table, phase: str) -> VisitTimes:
 
 
 class _Kept:
-    """The visits whose tiles all ended well."""
+    """The visits whose tiles all ended well, all have samples, and were sent at one time.
 
-    def __init__(self, good: pa.Table, lost: Whole) -> None:
-        self.visits: Whole = np.setdiff1d(np.unique(_whole_numbers(good, "visit")), lost)
+    Of others the trial was stopped or killed in the middle, and gone on with: they have no time of a whole visit.
+    """
+
+    def __init__(self, tiles: pa.Table, good: pa.Table, lost: Whole) -> None:
+        keys = np.unique(_keys(_whole_numbers(good, "visit"), _whole_numbers(good, "tile")))
+        visits, counts = np.unique(keys >> _TILE_BITS, return_counts=True)
+        due = tiles.group_by("visit").aggregate([("due_s", "min"), ("due_s", "max")])
+        again = due.filter(pc.not_equal(due["due_s_min"], due["due_s_max"]))
+        whole = np.setdiff1d(visits[counts == counts.max(initial=0)], lost)
+        self.visits: Whole = np.setdiff1d(whole, _whole_numbers(again, "visit"))
 
 
 def _lost(tiles: pa.Table, good: pa.Table) -> Whole:
@@ -184,7 +193,7 @@ def _took(part: pa.Table) -> Floats:
 
 
 def _keys(visit: Whole, tile: Whole) -> Whole:
-    keys: Whole = visit * (1 << 20) + tile
+    keys: Whole = (visit << _TILE_BITS) + tile
     return keys
 
 

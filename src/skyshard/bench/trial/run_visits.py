@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,12 +35,12 @@ from skyshard.bench.drive.progress_thread import ProgressThread
 from skyshard.bench.record.beside_actions import BesideAction
 from skyshard.bench.record.environment import capture_environment
 from skyshard.bench.record.machine_probe import MachineProbe, MachineReading
-from skyshard.bench.record.odd_tiles import odd_tiles, out_of_order
+from skyshard.bench.record.odd_tiles import gone_on_with, odd_tiles, out_of_order
 from skyshard.bench.record.telemetry import TELEMETRY_SCHEMA, TelemetryRecorder
 from skyshard.bench.record.trial_folder import MANIFEST, TELEMETRY
 from skyshard.bench.record.trial_manifest import VERSION, TrialManifest
 from skyshard.bench.record.visit_summary import VisitFacts, VisitSummary, summarise_visits
-from skyshard.bench.record.visit_times import DRIVER
+from skyshard.bench.record.visit_times import DRIVER, TILE
 from skyshard.bench.record.visit_trial import AGAIN, VisitTrial, write_visit_trial
 from skyshard.bench.trial.new_folder import prepare_folder
 from skyshard.bench.trial.trial_setup import TrialWatch
@@ -48,7 +48,7 @@ from skyshard.bench.visits.beside_visits import Action, require_actions
 from skyshard.bench.visits.drive_visits import DrivenVisits, VisitDriver
 from skyshard.bench.visits.tile_processes import StoreOpener, TileProcesses
 from skyshard.bench.visits.visit_queue import QueuedVisit, StoredTiles, queue, stored_before
-from skyshard.bench.visits.visit_record import VisitRecord
+from skyshard.bench.visits.visit_record import VisitRecord, read_unfinished
 from skyshard.bench.workload.workload import Workload
 from skyshard.catalog.strict_files import read_written
 from skyshard.host.atomic_files import write_atomically
@@ -114,14 +114,16 @@ class ProcessesAsked:
 
     opener: StoreOpener
     count: int | None = None
-    """None: as many as there are processors, if there are :data:`FEW_VISITS` visits to do or more."""
+    """None: as many as there are processors, for a trial of :data:`FEW_VISITS` visits or more."""
+    has_one_writer: bool = False
+    """The store lets one session write at a time: tiles are threads then, if nothing is given."""
 
     def of(self, visits: int, tiles: int) -> int:
         """How many processes; 0: tiles are threads."""
         if self.count is not None:
             return self.count
         cores = min(len(os.sched_getaffinity(0)), tiles)
-        return cores if cores > 1 and visits >= FEW_VISITS else 0
+        return cores if cores > 1 and visits >= FEW_VISITS and not self.has_one_writer else 0
 
 
 def run_visits(
@@ -137,15 +139,15 @@ def run_visits(
         ClusterError: the store failed for longer than the workload has patience; the trial can be gone on with.
     """
     require_actions(asked.workload, beside or {}, store.name)
-    before = _begin_folder(asked)
-    stored = StoredTiles(store.stored_tiles())
-    plan = _plan(asked, stored)
+    before = _begin_folder(asked, processes)
+    stored, recorded = StoredTiles(store.stored_tiles()), read_unfinished(asked.folder)
+    plan = _plan(asked, stored, recorded)
     started = before.started if before else datetime.now(UTC)
     clock = WallClock(started.timestamp())
     record = VisitRecord.open(asked.folder)
     probe = MachineProbe(asked.folder)
     settings = _settings(asked, plan.first)
-    count = processes.of(len(plan.todo), asked.tiles) if processes else 0
+    count = _count(asked, processes, before)
     manifest = _manifest(asked, store, started, before, settings, count)
     write_atomically(asked.folder / MANIFEST, manifest.model_dump_json(indent=2, by_alias=True) + "\n")
     probe.read("before")
@@ -174,7 +176,7 @@ def run_visits(
         probe.read("after")
     for text in driver.found.wrong:
         announce(watch.watcher, f"wrong: {text}")
-    return _write(asked, store, driver.found, record, manifest, probe.readings)
+    return _write(asked, store, driver.found, record, manifest, probe.readings, plan.unsampled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +184,16 @@ class _Plan:
     first: int
     """Number of the first visit."""
     visits: list[QueuedVisit]
+    unsampled: list[tuple[int, int]]
+    """Visits and tiles that this trial has stored, and whose samples went with a process that was killed."""
 
     @property
     def todo(self) -> list[QueuedVisit]:
         return [one for one in self.visits if one.todo]
 
 
-def _plan(asked: VisitsAsked, stored: StoredTiles) -> _Plan:
-    """Which visits there are, and what is left of each.
+def _plan(asked: VisitsAsked, stored: StoredTiles, recorded: pa.Table) -> _Plan:
+    """Which visits there are, and what is left of each; ``recorded``: the samples that the trial has.
 
     Visits that only read come after those that the store holds.
     """
@@ -201,7 +205,10 @@ def _plan(asked: VisitsAsked, stored: StoredTiles) -> _Plan:
         raise UserError(what, remedy=remedy)
     sky = VisitSky(_settings(asked, first))
     stored.require_known(sky, asked.tiles)
-    return _Plan(first, list(queue(asked.workload, sky, stored, first=first)))
+    tiles = recorded.filter(pc.equal(recorded["kind"], TILE))
+    sampled = set(zip(tiles["visit"].to_pylist(), tiles["tile"].to_pylist(), strict=True))
+    visits = queue(asked.workload, sky, stored, first=first, measured={visit for visit, _ in sampled})
+    return _Plan(first, list(visits), sorted(stored.pairs - sampled) if stores else [])
 
 
 def _settings(asked: VisitsAsked, first: int) -> SkySettings:
@@ -227,7 +234,7 @@ def _most_tiles(asked: VisitsAsked) -> int:
     return asked.tiles * max(phase.visits.overlap for phase in asked.workload.phases if phase.visits)
 
 
-def _begin_folder(asked: VisitsAsked) -> TrialManifest | None:
+def _begin_folder(asked: VisitsAsked, processes: ProcessesAsked | None) -> TrialManifest | None:
     """Make the folder, or read what the trial in it was. Raises UserError where it is another one, or has ended."""
     if not asked.resumes:
         prepare_folder(asked.folder)
@@ -239,11 +246,25 @@ def _begin_folder(asked: VisitsAsked) -> TrialManifest | None:
         ("workload", before.workload_digest, asked.digest),
         ("seed", str(before.seed), str(asked.seed)),
         ("target", before.driver.get("target", ""), asked.target),
+        ("number of processes", str(_count_of(before)), str(_count(asked, processes, before))),
     ):
         if was != now:
             what = f"the trial in '{asked.folder}' has another {what}"
             raise UserError(what, remedy="go on with what it began with, or run a new one")
     return before
+
+
+def _count_of(manifest: TrialManifest) -> int:
+    """How many processes the tiles of a trial are dealt among; 0: they are threads."""
+    driver = manifest.driver
+    return int(str(driver["processes"])) if driver.get("runtime") == "processes" else 0
+
+
+def _count(asked: VisitsAsked, processes: ProcessesAsked | None, before: TrialManifest | None) -> int:
+    """How many processes this run takes: as many as before, where nothing else is given."""
+    if processes is None:
+        return 0
+    return _count_of(before) if before and processes.count is None else processes.of(asked.count, asked.tiles)
 
 
 def _keep_telemetry(folder: Path, table: pa.Table) -> None:
@@ -274,7 +295,7 @@ def _manifest(
 
 def _write(
     asked: VisitsAsked, store: VisitStore, found: DrivenVisits, record: VisitRecord, manifest: TrialManifest,
-    machine: list[MachineReading],
+    machine: list[MachineReading], unsampled: Sequence[tuple[int, int]],
 ) -> VisitsResult:  # fmt: skip
     samples = record.table
     sizes = {name: {"rows": size.rows, "bytes": size.bytes} for name, size in store.sizes().items()}
@@ -292,6 +313,8 @@ def _write(
         *odd_tiles("given up", ((one.visit, one.detector) for one in found.missing)),
         *odd_tiles("sent again that were stored already", ((one.visit, one.detector) for one in found.was_there)),
         *odd_tiles("stored after one of a later visit", out_of_order(samples)),
+        *odd_tiles("sent when the trial was gone on with, and others of their visit before", gone_on_with(samples)),
+        *odd_tiles("whose samples were lost with a process that was killed", unsampled),
     ]
     summary = summarise_visits(samples, facts, odd, is_partial=found.is_partial)
     compared = sum(one.compared for one in summary.phases)

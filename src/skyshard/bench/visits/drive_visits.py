@@ -95,12 +95,18 @@ class VisitDriver:
                 if queued.todo:
                     self._send(queued, workers)
                 else:
-                    self._sky.settle(self._sky.draw(queued.visit), queued.missing)
+                    self._pass_over(queued)
             self._wait_until(lambda: not self._under_way)
         except KeyboardInterrupt:
             self.stop.set()
         finally:
             self._end(workers)
+
+    def _pass_over(self, queued: QueuedVisit) -> None:
+        """A visit that was over before this run."""
+        drawn = self._sky.draw(queued.visit)
+        if queued.load.update:
+            self._sky.settle(drawn, queued.missing)
 
     def _end(self, workers: TileWorkers) -> None:
         """Wait for the tiles under way, keep what is whole, and close the clients."""

@@ -1,12 +1,13 @@
 """Which visits of a trial are still to be done, and by which tiles: a pure function of what a store holds.
 
 Visits of one field follow each other, so that a tile that is missing from a visit before the field's newest stored one
-was given up: it will never be stored. No I/O.
+was given up: it will never be stored. Of visits that only read a store says nothing: those that were measured are over.
+No I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,11 @@ class StoredTiles:
     def __len__(self) -> int:
         return sum(map(len, self._by_visit.values()))
 
+    @property
+    def pairs(self) -> set[tuple[int, int]]:
+        """Visit and detector of each."""
+        return set(zip(self._tiles["visit"].to_pylist(), self._tiles["detector"].to_pylist(), strict=True))
+
     def of(self, visit: int) -> frozenset[int]:
         return self._by_visit.get(visit, frozenset())
 
@@ -77,10 +83,14 @@ class StoredTiles:
             raise UserError(f"the store holds {found[0].sentence}", remedy=remedy)
 
 
-def queue(workload: Workload, sky: VisitSky, stored: StoredTiles, *, first: int = 1) -> Iterator[QueuedVisit]:
+def queue(
+    workload: Workload, sky: VisitSky, stored: StoredTiles, *, first: int = 1, measured: Collection[int] = ()
+) -> Iterator[QueuedVisit]:
     """Every visit of a workload in order, those that are over too.
 
-    ``first``: the first visit of the first phase; the ones before it are only looked up (``update: false``).
+    Args:
+        first: the first visit of the first phase; the ones before it are only looked up (``update: false``).
+        measured: visits of this trial that have samples.
     """
     every = frozenset(range(sky.settings.tile_count))
     newest: dict[int, int] = {}
@@ -94,7 +104,8 @@ def queue(workload: Workload, sky: VisitSky, stored: StoredTiles, *, first: int 
             left = every - stored.of(visit)
             is_over = visit < newest.get(sky.field_of(visit), 0) or not left
             if not load.update:
-                yield QueuedVisit(visit, phase.name, load, tuple(sorted(every)), is_first=visit == place)
+                todo = () if visit in measured else tuple(sorted(every))
+                yield QueuedVisit(visit, phase.name, load, todo, is_first=visit == place)
             elif is_over:
                 yield QueuedVisit(visit, phase.name, load, (), tuple(sorted(left)), is_first=visit == place)
             else:

@@ -1,7 +1,7 @@
 """The samples of visits while they run: kept in memory, and appended to a file at the end of each visit.
 
-A process that is killed loses the samples of the visits under way and no others: what was written of a batch that was
-torn is passed over.
+A process that is killed loses the samples of the visits under way, also of those whose tiles are back and whose answers
+are not compared yet, and no others: what was written of a batch that was torn is passed over.
 """
 
 from __future__ import annotations
@@ -90,10 +90,12 @@ class VisitRecord:
         """Go on with what the folder has; nothing where it is new."""
         before = read_unfinished(folder)
         found = cls(folder)
-        found._file = pa.OSFile(str(folder / UNFINISHED), "wb")
+        draft = folder / f"{UNFINISHED}.new"  # what is there stays until all of it is written anew
+        found._file = pa.OSFile(str(draft), "wb")
         found._writer = pa.ipc.new_stream(found._file, VISIT_SAMPLES)
         for batch in before.combine_chunks().to_batches():
             found._append(batch)
+        draft.replace(folder / UNFINISHED)
         return found
 
     def add(self, samples: Sequence[VisitSample]) -> None:

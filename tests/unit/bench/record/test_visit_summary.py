@@ -95,6 +95,19 @@ def test_failed_tries_count_and_lost_visits_are_in_no_time() -> None:
     ]  # fmt: skip
 
 
+def test_visits_of_which_only_a_part_was_measured_at_once_are_in_no_time() -> None:
+    """A killed process took the samples of a tile along; a tile was sent when the trial was gone on with."""
+    samples = made_samples(MadeVisits(visits=40))
+    spoilt = [one for one in samples.to_pylist() if (one["visit"], one["tile"]) != (7, 2)]
+    for one in spoilt:
+        if (one["visit"], one["tile"]) == (12, 1):
+            one.update({name: one[name] + 3600.0 for name in ("due_s", "sent_s", "done_s")})
+    (phase,) = summarise_visits(pa.Table.from_pylist(spoilt, samples.schema), {"visits": FACTS}).phases
+    assert (phase.visits, phase.lost, phase.compared) == (38, 0, 159)
+    assert phase.whole
+    assert phase.whole.max_s < 10
+
+
 def test_share_above_limits() -> None:
     """Visits above the target are counted, and above the ten seconds that published runs tell."""
     phase = _phase(MadeVisits(noise=0.0, before=0.0, store_s=0.2))

@@ -8,13 +8,14 @@ import pytest
 from tests.support.naive_visit_store import NaiveStore
 from tests.support.small_visits import asked, small_workload
 
-from skyshard.apdb.model import Receipt, TileRows
+from skyshard.apdb.model import Reading, Receipt, TileRows
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.bench.pages.visit_page import write_visit_report
 from skyshard.bench.record.visit_trial import read_visit_trial
-from skyshard.bench.trial.run_visits import changed, run_visits
+from skyshard.bench.trial.run_visits import ProcessesAsked, changed, run_visits
 from skyshard.bench.trial.trial_setup import TrialWatch
 from skyshard.bench.visits.visit_record import UNFINISHED
+from skyshard.chunking.sphere import Polygon
 
 SHORT = {"count": 10, "history": {"months": 3, "visits_per_month": 2}}
 """Ten visits of two fields: the history is full at the seventh, and its oldest months are dropped."""
@@ -39,6 +40,20 @@ class StoppingStore(NaiveStore):
         if self._is_gone and (self._visit, 0) in self.tiles:
             raise ClusterError("nobody is there")
         return super().open_session()
+
+
+class LookedAwayStore(NaiveStore):
+    """What another one holds; presses Ctrl-C at one of its reads of objects."""
+
+    def __init__(self, held: NaiveStore, read: int) -> None:
+        super().__init__()
+        self.tables, self.tiles, self._left = held.tables, held.tiles, read
+
+    def read_objects(self, region: Polygon) -> Reading:
+        self._left -= 1
+        if not self._left:
+            _thread.interrupt_main()
+        return super().read_objects(region)
 
 
 class ForgetfulStore(NaiveStore):
@@ -141,6 +156,9 @@ def test_a_torn_record_keeps_its_whole_visits(tmp_path: Path) -> None:
     result = run_visits(asked(out, workload, resumes=True), whole(store), TrialWatch())
     assert 4 <= result.summary.phases[0].visits < 10
     assert result.summary.phases[0].wrong == 0
+    [lost] = [one for one in result.summary.odd if "samples were lost" in one.what]
+    tiles = read_visit_trial(out).samples
+    assert lost.count == 10 * 4 - pc.sum(pc.equal(tiles["kind"], "tile")).as_py()
 
 
 def test_visits_only_read_what_an_earlier_trial_stored(tmp_path: Path) -> None:
@@ -155,6 +173,29 @@ def test_visits_only_read_what_an_earlier_trial_stored(tmp_path: Path) -> None:
     assert len(store.tiles) == before
     samples = read_visit_trial(tmp_path / "read").samples
     assert pc.min(samples["visit"]).as_py() == 11
+
+
+def test_visits_that_only_read_are_measured_once_by_a_trial_that_is_gone_on_with(tmp_path: Path) -> None:
+    """What a store holds does not tell which were done: the trial's own samples do."""
+    filled, out, workload = NaiveStore(), tmp_path / "out", small_workload(SHORT)
+    run_visits(asked(tmp_path / "filled", workload), filled, TrialWatch())
+    reading, store = changed(workload, visits=8, reads_only=True), LookedAwayStore(filled, 4 * 3)
+    assert run_visits(asked(out, reading), store, TrialWatch()).summary.is_partial
+    before = pc.count_distinct(read_visit_trial(out).samples["visit"]).as_py()
+    assert 3 <= before < 8
+    (phase,) = run_visits(asked(out, reading, resumes=True), filled, TrialWatch()).summary.phases
+    assert (phase.visits, phase.compared, phase.wrong) == (8, 4 * 8, 0)
+
+
+def test_a_trial_goes_on_with_as_many_processes_as_before(tmp_path: Path) -> None:
+    """Another number is refused: a trial whose clients change on the way is no measurement."""
+    store, out, workload = StoppingStore(3, None), tmp_path / "out", small_workload({"count": 4})
+    run_visits(asked(out, workload), store, TrialWatch(), processes=ProcessesAsked(NaiveStore, 0))
+    again = asked(out, workload, resumes=True)
+    with pytest.raises(UserError, match="has another number of processes"):
+        run_visits(again, whole(store), TrialWatch(), processes=ProcessesAsked(NaiveStore, 2))
+    run_visits(again, whole(store), TrialWatch(), processes=ProcessesAsked(NaiveStore))
+    assert read_visit_trial(out).manifest.driver["runtime"] == "threads"
 
 
 def test_phases_go_on_on_one_sky(tmp_path: Path) -> None:
