@@ -1,8 +1,9 @@
 """Tiles in other processes, which live for the whole run: as many as there are cores, tiles dealt among them.
 
 Each process opens the store anew and has a thread and a session a tile, so that the tiles of one process have no part
-in another's interpreter. It gets tiles with their rows, and gives back samples and sums of answers; what is asked of
-the store is the same as by threads. A process ends when the driver has, however that ended.
+in another's interpreter; all have the driver's clock. It gets tiles with their rows, and gives back samples and sums
+of answers; what is asked of the store is the same as by threads. A process ends when the driver has, however that
+ended.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -27,7 +29,7 @@ from skyshard.bench.clock import WallClock
 from skyshard.bench.visits.tile_client import TileTask
 from skyshard.bench.visits.tile_share import PackedTasks, ShareOutcome, sum_up
 from skyshard.bench.visits.tile_threads import TileThreads
-from skyshard.host.interrupts import ENDING_SIGNALS
+from skyshard.host.interrupts import ENDING_SIGNALS, uninterrupted
 from skyshard.host.process_tuning import allow_tuning, freeze_loaded
 from skyshard.log.line_output import write_logs_of_environment
 
@@ -53,9 +55,10 @@ class TileProcesses:
         try:
             for _ in range(count):
                 here, there = context.Pipe()
-                asked = (there, opener, clock.epoch_s, most_tiles, sums)
+                asked = (there, opener, clock, most_tiles, sums, sys.getswitchinterval())
                 process = context.Process(target=_serve, args=asked, daemon=True, name="tiles")
-                process.start()
+                with uninterrupted():  # it inherits that; by default Ctrl-C would end it while it is loaded
+                    process.start()
                 there.close()  # else its end would not be seen here
                 self._workers.append(_Worker(process, here))
             for opened in [worker.ask("open") for worker in self._workers]:
@@ -162,15 +165,18 @@ def _died() -> ClusterError:
     return ClusterError("a process of tiles died", remedy="see its output above; go on with --resume")
 
 
-def _serve(connection: Connection, opener: StoreOpener, epoch_s: float, most_tiles: int, sums: bool) -> None:
-    """What a process of tiles does until it is told to end."""
+def _serve(
+    connection: Connection, opener: StoreOpener, clock: WallClock, most_tiles: int, sums: bool, switch_s: float
+) -> None:
+    """What a process of tiles does until it is told to end; ``switch_s``: of its threads, as of the driver's."""
     for number in ENDING_SIGNALS:  # a terminal sends them to all processes
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     write_logs_of_environment()
     allow_tuning()
+    sys.setswitchinterval(switch_s)
     with contextlib.suppress(EOFError, OSError):
-        _Served(connection, WallClock(epoch_s), sums=sums).run(opener, most_tiles)
+        _Served(connection, clock, sums=sums).run(opener, most_tiles)
 
 
 def _end_with_parent() -> None:
