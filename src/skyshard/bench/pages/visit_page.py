@@ -227,6 +227,7 @@ def markdown_visits(trial: VisitTrial) -> str:
     parts = [
         f"# {manifest.workload.name} on {manifest.target}",
         f"**{verdict_of_visits(trial)}**",
+        _driver_caution(trial.summary),
         "\n".join(f"- {name}: {value}" for name, value in _facts(trial)),
     ]
     parts += ["\n".join(f"- {one.sentence}" for one in trial.summary.odd)]
@@ -254,7 +255,10 @@ def _forecast_tables(found: Forecast | None) -> list[str]:
         for one in found.held_out
     ]
     tables = [markdown_table(["nodes", "reads", "store", "visit", "at least", "at most"], nodes)]
-    tables += [markdown_table(["held out", "visits", "forecast", "measured", "error"], held)] if held else []
+    if held:
+        tables += [markdown_table(["held out", "visits", "forecast", "measured", "error"], held)]
+    else:
+        tables += ["No visits with a full history: the forecast is not checked."]
     return [f"## Forecast of {found.visits:,} visits with {found.detectors} detectors", *tables]
 
 

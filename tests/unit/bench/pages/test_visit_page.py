@@ -100,8 +100,11 @@ def test_page_of_few_visits_and_of_none() -> None:
 
 
 def test_slow_driver_is_said() -> None:
-    """More than a tenth of the tiles' time without an operation is a caution on the page."""
-    assert "own work was more than 10" in render_visits(made_visit_trial(replace(MADE, visits=40, driver_s=0.2)))
+    """More than a tenth of the tiles' time without an operation is a caution, on the page and in the Markdown."""
+    slow, said = made_visit_trial(replace(MADE, visits=40, driver_s=0.2)), "own work was more than 10"
+    assert said in render_visits(slow)
+    assert said in markdown_visits(slow)
+    assert said not in markdown_visits(made_visit_trial(replace(MADE, visits=40)))
 
 
 def test_nodes_are_drawn_with_one_over_n() -> None:
