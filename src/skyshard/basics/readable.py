@@ -42,6 +42,15 @@ def short_count(count: float) -> str:
     return f"{count:.3g}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things whose name takes an s where it is not one.
+
+    >>> counted(1, "row"), counted(0, "row"), counted(1200, "row")
+    ('1 row', '0 rows', '1,200 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def seconds(value: float | None) -> str:
     """A time, with its unit and three digits.
 

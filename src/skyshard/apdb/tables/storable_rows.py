@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from skyshard.apdb.tables.apdb_tables import ApdbTable
 from skyshard.basics.errors import UserError
+from skyshard.basics.readable import counted
 
 _MINUS_ZERO: dict[int, np.uint32 | np.uint64] = {4: np.uint32(1 << 31), 8: np.uint64(1 << 63)}
 """Bytes of a number, and the bits of -0.0."""
@@ -30,7 +31,7 @@ def storable_rows(kind: ApdbTable, rows: pa.Table) -> pa.Table:
     batch = _holdable(kind, _batch(kind, rows))
     for place in kind.required:
         if missing := batch.column(place).null_count:
-            what = f"column '{kind.schema.names[place]}': {missing} rows without a value"
+            what = f"column '{kind.schema.names[place]}': {counted(missing, 'row')} without a value"
             _refuse(kind, what, "every row must have one")
     table = pa.Table.from_batches([batch])
     if rows.num_rows and not (np.abs(table["dec"].to_numpy()) <= 90.0).all():

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.readable import counted
 from skyshard.bench.model.node_time import Costs
 from skyshard.bench.model.observations import Observation
 
@@ -56,7 +57,7 @@ def fit_costs(observations: Sequence[Observation]) -> FittedCosts:
     warm = [one for one in observations if not one.is_cold]
     if (sizes := sizes_of(warm)) < FEWEST_SIZES:
         raise UserError(
-            f"{sizes} sizes of catalogs were measured warm, a projection needs {FEWEST_SIZES}",
+            too_few(sizes),
             remedy="run skyshard bench calibrate, or trials of `alone` on catalogs of several sizes",
         )
     design = _Design.of(warm)
@@ -74,6 +75,17 @@ def fit_costs(observations: Sequence[Observation]) -> FittedCosts:
         scatter=scatter,
         has_node_cost=design.has_nodes,
         residuals={(one.trial, one.template): float(log) for one, log in zip(warm, logs, strict=True)},
+    )
+
+
+def too_few(sizes: int) -> str:
+    """
+    >>> too_few(1)
+    '1 size of catalogs was measured warm, a projection needs 3'
+    """
+    return (
+        f"{counted(sizes, 'size')} of catalogs {'was' if sizes == 1 else 'were'} measured warm, "
+        f"a projection needs {FEWEST_SIZES}"
     )
 
 

@@ -19,7 +19,7 @@ from pydantic import Field
 from skyshard.bench.model.by_columns import fit_columns, parted, with_columns
 from skyshard.bench.model.class_time import Load, Setting, TemplateWork, class_time, template_works
 from skyshard.bench.model.disk_efficiency import disk_efficiency
-from skyshard.bench.model.fit_costs import FEWEST_SIZES, FittedCosts, fit_costs, sizes_of
+from skyshard.bench.model.fit_costs import FittedCosts, fit_costs, sizes_of, too_few
 from skyshard.bench.model.hardware import Hardware
 from skyshard.bench.model.node_time import Costs
 from skyshard.bench.model.observations import Observation, TimeBy
@@ -292,8 +292,8 @@ def _cautions(
         found.append("The trials ran on one number of nodes: a node that is asked is taken to cost 1 ms.")
     if by_columns is None and (columns := parted(basis.observations)[1]):
         found.append(
-            f"By columns {sizes_of(columns)} sizes of catalogs were measured warm, a projection needs {FEWEST_SIZES}: "
-            "nothing follows for them. A sky of few chunks is read as rows, whatever is asked; cover more of it."
+            f"By columns {too_few(sizes_of(columns))}: nothing follows for them. A sky of few chunks is read as rows, "
+            "whatever is asked; cover more of it."
         )
     if by_columns is not None:
         found.append("By columns: published tests are of rows; the model is taken to be off as far for columns.")

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field
 
+from skyshard.basics.readable import counted
 from skyshard.bench.record.fault_record import FaultImpact
 from skyshard.bench.workload.workload import ClassLoad, Threshold, Workload
 from skyshard.catalog.strict_files import Strict
@@ -370,7 +371,7 @@ def _lost(why: str) -> list[str]:
 
 def _unchecked(wrong_answers: Sequence[WrongAnswer]) -> list[str]:
     failed = sum(not one.is_checked for one in wrong_answers)
-    return [f"the oracle could not answer {failed} statements"] if failed else []
+    return [f"the oracle could not answer {counted(failed, 'statement')}"] if failed else []
 
 
 def _of(samples: pa.Table, phase: str, class_name: str) -> pa.Table:

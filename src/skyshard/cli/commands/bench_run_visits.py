@@ -13,7 +13,7 @@ import typer
 import skyshard.scenarios
 from skyshard.basics.errors import UserError
 from skyshard.basics.lazy import lazy_module
-from skyshard.basics.readable import seconds
+from skyshard.basics.readable import counted, seconds
 from skyshard.bench.drive.thread_switching import quick_switching
 from skyshard.cli.terminal.show import print_table, progress_bars
 from skyshard.host.interrupts import interruptible
@@ -107,8 +107,9 @@ def _show(summary: VisitSummary, wrong: Sequence[str], page: str) -> None:
         ]
         print_table(["of a visit", "visits", "rows", "p50", "p95", "max"], rows, title=phase.phase)
         typer.echo(
-            f"{phase.visits} visits, {phase.compared} tiles compared, {phase.wrong} wrong; {phase.tries} tries failed, "
-            f"{phase.lost} visits lost; {phase.driver_share:.1%} the driver's own"
+            f"{counted(phase.visits, 'visit')}, {counted(phase.compared, 'tile')} compared, {phase.wrong} wrong; "
+            f"{phase.tries} {'try' if phase.tries == 1 else 'tries'} failed, {counted(phase.lost, 'visit')} lost; "
+            f"{phase.driver_share:.1%} the driver's own"
         )
     for text in (*(one.sentence for one in summary.odd), *wrong, *summary.failures, page):
         typer.echo(text)

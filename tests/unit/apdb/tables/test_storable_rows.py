@@ -46,8 +46,8 @@ def test_zero_has_no_sign() -> None:
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"ra": math.nan}, "'ra': 1 rows without a value"),
-        ({"visit": None}, "'visit': 1 rows without a value"),
+        ({"ra": math.nan}, "'ra': 1 row without a value"),
+        ({"visit": None}, "'visit': 1 row without a value"),
         ({"dec": -90.5}, "declination outside"),
         ({"detector": 70_000}, "'detector'"),
         ({"flux": 1.0}, "no column 'flux'"),

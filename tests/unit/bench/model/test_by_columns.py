@@ -89,4 +89,4 @@ def test_too_few_sizes_are_said() -> None:
     """Prices by columns need as many sizes as those of rows."""
     found = projected([("columns0", by_columns(SKIES[0], 0))])
     assert not found.by_columns
-    assert any("By columns 1 sizes" in one for one in found.cautions)
+    assert any("By columns 1 size of catalogs was measured warm" in one for one in found.cautions)

@@ -151,7 +151,7 @@ def test_an_oracle_that_fails_is_a_failure_of_the_trial() -> None:
         is_checked=False,
     )
     found = summarise(workload(), sample_table([sample(0, 0, 1)], ["q"]), [wrong])
-    assert found.failures == ["the oracle could not answer 1 statements"]
+    assert found.failures == ["the oracle could not answer 1 statement"]
 
 
 def test_the_drivers_share_is_lag_over_latency() -> None:
