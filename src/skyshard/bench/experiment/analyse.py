@@ -39,7 +39,7 @@ from skyshard.bench.experiment.experiment_result import (
 from skyshard.bench.experiment.factors import DEFAULT_ENGINE
 from skyshard.bench.experiment.server_numbers import servers_of_cells
 from skyshard.bench.experiment.trial_numbers import Build, ClassNumbers, TrialNumbers
-from skyshard.bench.experiment.visit_cells import TIMES, CellVisits
+from skyshard.bench.experiment.visit_cells import TIMES, CellVisits, other_clients
 from skyshard.bench.record.environment import Environment
 
 
@@ -270,6 +270,8 @@ def _cautions(found: Collected, effects: Sequence[Effect]) -> list[str]:
     if judged and unjudged:
         cautions.append(f"No class was answered at two levels of {listed(unjudged)}: nothing is said of it.")
     if said := _few_deals(found):
+        cautions.append(said)
+    if said := other_clients(found.visits):
         cautions.append(said)
     missing = len(found.order) - len(found.trials)
     if missing:

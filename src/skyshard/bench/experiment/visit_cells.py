@@ -72,6 +72,8 @@ class CellVisits(Strict):
     visits: list[int] = Field(default_factory=list)
     """The course of a visit: numbers, and the median real time around each, over all trials."""
     course_s: list[float] = Field(default_factory=list)
+    clients: str = ""
+    """What the tiles were: ``threads``, or ``2 processes``; empty in earlier releases."""
 
 
 def visit_numbers(trial: VisitTrial, block: int, cell: int, elapsed_s: float) -> TrialNumbers:
@@ -125,7 +127,27 @@ def _of_phase(number: int, label: str, nodes: int, phase: str, trials: Sequence[
         stored_rows=_middle([rows for rows, _ in written]) if written else None,
         stored_s=_median([took for _, took in written]),
         wrong=sum(one.wrong for one in mine), tries=sum(one.tries for one in mine), visits=visits, course_s=course,
+        clients=" or ".join(sorted(set(map(_clients, trials)))),
     )  # fmt: skip
+
+
+def _clients(trial: VisitTrial) -> str:
+    driver = trial.manifest.driver
+    runtime = str(driver.get("runtime", ""))
+    return f"{driver.get('processes')} {runtime}" if runtime == "processes" else runtime
+
+
+def other_clients(visits: Sequence[CellVisits]) -> str:
+    """A sentence where tiles were threads in some cells and processes in others; else empty."""
+    cells: dict[str, list[int]] = {}
+    for one in visits:
+        cells.setdefault(one.clients, []).append(one.cell)
+    if len(cells.keys() - {""}) < 2:
+        return ""
+    where = "; ".join(
+        f"{clients or 'unknown'} in {', '.join(map(str, dict.fromkeys(of)))}" for clients, of in cells.items()
+    )
+    return f"Tiles of visits were not the same in all cells ({where}): their times differ by that, too."
 
 
 def _level(one: SeriesNumbers) -> float:

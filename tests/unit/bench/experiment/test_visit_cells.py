@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,9 +76,11 @@ def test_queries_do_not_take_what_is_of_visits(tmp_path: Path, text: str, words:
         make_design(_read(tmp_path, f"recipe: mini\n{text}"))
 
 
-def _analysed(folder: Path, *, other_rows: bool = False, slower: float = 1.0) -> ExperimentResult:
+def _analysed(
+    folder: Path, *, other_rows: bool = False, slower: float = 1.0, processes: Mapping[int, int] | None = None
+) -> ExperimentResult:
     """Two nodes read in half the time of one; ``other_rows``: and other numbers of rows leave their servers;
-    ``slower``: in the first block all takes so many times as long."""
+    ``slower``: in the first block all takes so many times as long; ``processes``: of a cell's tiles, else threads."""
     read = _read(folder, CELLS)
     design = make_design(read, is_of_visits=True)
     order = block_order([cell.number for cell in design.cells], 2, 1)
@@ -97,6 +100,7 @@ def _analysed(folder: Path, *, other_rows: bool = False, slower: float = 1.0) ->
         )
         for one in order
     }
+    trials = {one: _with_driver(trial, (processes or {}).get(one.cell, 0)) for one, trial in trials.items()}
     visits = [
         found
         for cell in design.cells
@@ -121,10 +125,23 @@ def page(analysed: ExperimentResult) -> str:
     return html(analysed)
 
 
+def _with_driver(trial: VisitTrial, processes: int) -> VisitTrial:
+    driver = {"runtime": "processes" if processes else "threads", "processes": processes or 1}
+    return replace(trial, manifest=trial.manifest.model_copy(update={"driver": driver}))
+
+
 def _with_sizes(trial: VisitTrial, size: int) -> VisitTrial:
     """A trial whose store held two tables at its end."""
     sizes = {"DiaObject": {"rows": 100, "bytes": size}, "DiaSource": {"rows": 300, "bytes": 3 * size}}
     return replace(trial, manifest=trial.manifest.model_copy(update={"catalog": {"sizes": sizes}}))
+
+
+def test_cells_whose_tiles_were_threads_and_processes_are_named(tmp_path: Path, analysed: ExperimentResult) -> None:
+    """A file has one writer, and so threads, where other stores have processes: a difference that nobody asked for."""
+    found = _analysed(tmp_path, processes={1: 2, 2: 2})
+    said = "Tiles of visits were not the same in all cells (2 processes in 1, 2; threads in 3)"
+    assert any(one.startswith(said) for one in found.cautions)
+    assert not any("Tiles of visits" in one for one in analysed.cautions)
 
 
 def test_cells_say_what_they_stored_and_what_it_takes_on_disk(analysed: ExperimentResult, page: str) -> None:
