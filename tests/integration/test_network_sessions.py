@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
 import pymysql
 import pytest
 from tests.support import host_faults as faults
@@ -19,6 +20,7 @@ from tests.support.network_server import PASSWORDS, PORT, SECRET, NetworkServer,
 
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.catalog.cluster_file import describe_cluster
+from skyshard.db.bulk_rows import BulkRows
 from skyshard.db.connection import Account, Endpoint, connect
 from skyshard.db.tls import Tls
 from skyshard.testbed.start_cluster import start_cluster
@@ -71,6 +73,18 @@ def refusal(endpoint: Endpoint, account: Account = Account.READER, timeout_s: fl
     assert caught.value.remedy
     assert SECRET not in said
     return caught.value
+
+
+def test_rows_come_in_bulk_by_tls(site: Site) -> None:
+    """The client says twice what it can: before the session is one of TLS, and in it."""
+    batch = pa.record_batch({"n": pa.array([1, None, 3], pa.int32())})
+    form = BulkRows(batch.schema)
+    with connect(site.endpoint, Account.ADMIN, is_for_bulk=True) as opened:
+        assert opened.rows("SHOW STATUS LIKE 'Ssl_cipher'")[0][1]
+        opened.execute("CREATE TEMPORARY TABLE skyshard_scratch.bulk (n INT)")
+        statement = opened.prepare("INSERT INTO skyshard_scratch.bulk (n) VALUES (?)")
+        assert opened.insert_bulk(statement, form.types, form.content(batch) or b"") == 3
+        assert opened.rows("SELECT n FROM skyshard_scratch.bulk ORDER BY n") == [(None,), (1,), (3,)]
 
 
 @pytest.mark.parametrize("account", [Account.ADMIN, Account.READER, Account.CARRIER])
