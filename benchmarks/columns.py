@@ -22,7 +22,7 @@ cold_bytes        bytes read from the disk by a scan of two columns that nothing
 --all measures these, too:
 
 scan_rows_vs_columns_wide
-                  seconds of the same scan as rows against by columns, of an Object of 1,038 columns (400,000 rows);
+                  seconds of the same scan as rows against by columns, of an Object of 1,038 columns (1,000,000 rows);
                   with _processor those of processors, which other work on the machine disturbs less
 row_ns_longest_vs_first
                   nanoseconds of a row that is added, from a hundredth of --most rows (at least 30,000) up to all, the
