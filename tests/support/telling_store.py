@@ -1,10 +1,12 @@
-"""A store for a process of tiles, which tells how that process is set up."""
+"""Stores for processes of tiles: one tells how its process is set up, one is never open."""
 
 from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.support.naive_visit_store import NaiveStore
 
@@ -22,3 +24,10 @@ class TellingStore(NaiveStore):
     def prepare_month(self, time: float) -> Sequence[Operation]:
         names = " ".join(getattr(one, "name", "a function") for one in _WHEN_LOADED)
         raise UserError(names, remedy=f"{sys.getswitchinterval()}")
+
+
+def never_open(begun: Path) -> NaiveStore:
+    """Makes a file when it begins."""
+    begun.touch()
+    while True:
+        time.sleep(60)

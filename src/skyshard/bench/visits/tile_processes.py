@@ -64,6 +64,8 @@ class TileProcesses:
             for opened in [worker.ask("open") for worker in self._workers]:
                 opened.result()
         except BaseException:
+            for worker in self._workers:
+                worker.kill()  # it has stored nothing, and may be opening its store for long
             self.close()
             raise
 
@@ -150,6 +152,9 @@ class _Worker:
         self._messages.put(None)
         for future in left.values():
             future.set_exception(_died())
+
+    def kill(self) -> None:
+        self._process.kill()
 
     def join(self) -> None:
         self._process.join(_END_S)
