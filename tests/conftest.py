@@ -20,12 +20,12 @@ import pytest
 from _pytest.doctest import DoctestModule
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.internal.conjecture import providers
 from tests.support import brief_reports, shared_rewriting
 from tests.support.depth import DEPTH, drawn
 from tests.support.hosts import Lab
 from tests.support.letters import LETTERS
 from tests.support.namespaces import NoHostsHere
+from tests.support.program_constants import leave_out_constants
 
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.host import process_tuning
@@ -83,9 +83,7 @@ settings.register_profile("skyshard", deadline=None, max_examples=drawn(25))
 settings.load_profile("skyshard")
 """An example may take any time: how long it takes says more about the machine than about the code."""
 if DEPTH <= 1:
-    providers._get_local_constants = lambda: providers._local_constants
-"""Hypothesis would parse every module for constants, to draw one of them now and then: eight seconds of each process in
-a fresh clone, and any one of the 6,000 comes in hardly a run. Runs in depth have them."""
+    leave_out_constants()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

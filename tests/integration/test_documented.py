@@ -130,7 +130,7 @@ def write_quick(file: Path) -> None:
 
 
 def write_hsc(file: Path) -> None:
-    """The shipped recipe with a twentieth of the detectors, each of which is a row of ObsCore."""
+    """The shipped recipe with a sixteenth of the detectors, each of which is a row of ObsCore."""
     recipe = yaml.safe_load(data_file("synth", "recipes", "hsc.yaml").read_text())
     recipe["visits"]["detectors_per_side"] = 3
     file.write_text(yaml.safe_dump(recipe))

@@ -6,6 +6,7 @@ time in a fresh clone import the files in the same order, so that each one rewro
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +30,9 @@ def rewrite_share(config: pytest.Config, folders: Sequence[str]) -> None:
     for file in _turned(files, int(told["workerid"].removeprefix("gw")), told["workercount"]):
         kept = rewrite.get_cache_dir(file) / f"{file.stem}{rewrite.PYC_TAIL}"
         if not kept.exists() and rewrite.try_makedirs(kept.parent):
-            digest, code = rewrite._rewrite_test(file, config)
-            rewrite._write_pyc(state, code, digest, kept)
+            with contextlib.suppress(OSError, SyntaxError, ValueError):  # said of that file where it is imported
+                found, code = rewrite._rewrite_test(file, config)
+                rewrite._write_pyc(state, code, found, kept)
 
 
 def _turned(files: Sequence[Path], worker: int, workers: int) -> list[Path]:

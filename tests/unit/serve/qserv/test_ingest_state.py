@@ -23,6 +23,8 @@ from skyshard.serve.qserv.ingest_state import IngestState, Transaction
 state = IngestState(Path(sys.argv[1]))
 """
 ADDS = f"""{HEAD}
+print("begun", flush=True)
+sys.stdin.read()
 for _ in range(25):
     with state.lock:
         registered = state.get("handed")
@@ -57,6 +59,12 @@ def process(tmp_path: Path, program: str) -> Iterator[subprocess.Popen[str]]:
 def test_what_several_processes_register_is_all_there(state: IngestState, tmp_path: Path) -> None:
     """None writes what it read before another one wrote; no number is given twice."""
     with process(tmp_path, ADDS) as one, process(tmp_path, ADDS) as other:
+        for begun in (one, other):
+            assert begun.stdout is not None
+            assert begun.stdout.readline() == "begun\n"
+        for begun in (one, other):  # side by side: when the one had read the program the other was done
+            assert begun.stdin is not None
+            begun.stdin.close()
         assert (one.wait(), other.wait()) == (0, 0)
     assert [each.id for each in state.get("handed").transactions] == list(range(1, 51))
 
