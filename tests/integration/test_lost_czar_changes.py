@@ -11,9 +11,11 @@ import pytest
 from tests.support.lost_czar import History, forget_all
 from tests.support.replica_faults import damage
 from tests.support.tract_files import answers, first_files, right_answers
+from typer.testing import CliRunner
 
 from skyshard.backup import rebuild_registry
 from skyshard.basics.errors import ClusterError
+from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.ingest.upkeep.drop_lost import drop_lost
 from skyshard.registry.stored.lifecycle import NodeState, ReplicaState
@@ -113,6 +115,8 @@ def test_regular_tables_grow_after_a_drain_that_no_record_tells(history: History
     with Testbed(history.cluster.folder) as testbed:
         testbed.backup.rebuild()
         testbed.replicas.verify(files.database)
+        told = CliRunner().invoke(app, ["replicas", "status", "--cluster", str(history.cluster.folder)])
+        assert "regular tables are whole on 1 of 2 nodes; `skyshard replicas fill`" in told.stdout
         files.write("Visit", 71, [(8, "u")])
         more(history, testbed, 71)
         assert [check for check in testbed.verify(files.database) if not check.is_good] == []

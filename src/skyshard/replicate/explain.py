@@ -134,7 +134,7 @@ def _lacking(mine: Sequence[HeldReplica], missing: int, tables: int) -> str:
 
 def _absent(node: str, placed: Sequence[str], is_regular: bool, level: int) -> str:
     if is_regular:
-        return "has no copy of the regular tables: it joined later"
+        return "has no copy of the regular tables, which `skyshard replicas fill` brings"
     if node in placed:
         return "is to hold it, but has no table of it"
     listed = ", ".join(placed) or "no node"

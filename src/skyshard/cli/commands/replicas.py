@@ -69,6 +69,11 @@ def _show_status(found: skyshard.ReplicaStatus) -> None:
             listed = ", ".join(map(str, health.first_under))
             more = ", ..." if health.under > len(health.first_under) else ""
             typer.echo(f"{health.database}: {health.under} chunks below level {health.wanted}: {listed}{more}")
+        if health.whole_on is not None and health.whole_on < health.nodes:
+            typer.echo(
+                f"{health.database}: regular tables are whole on {health.whole_on} of {health.nodes} nodes; `skyshard "
+                "replicas fill` brings those that a node lacks, `skyshard replicas repair` mends those not good"
+            )
         if health.dropped_rows:
             typer.echo(
                 f"{health.database}: {health.dropped_rows} rows that were lost were dropped, "
