@@ -35,6 +35,7 @@ system-schema => SELECT * FROM information_schema.tables
 system-schema => SELECT x FROM ((SELECT 1 AS x) q, mysql.user)
 system-schema => SELECT 1 UNION SELECT 2 ORDER BY (SELECT COUNT(*) FROM information_schema.tables)
 table-source => SELECT * FROM Object PARTITION (p0)
+set-operation => SELECT objectId FROM Object o WHERE EXISTS (SELECT s.t FROM Source s WHERE s.objectId = o.objectId INTERSECT ALL SELECT 2 EXCEPT ALL SELECT 5)
 areaspec-table => SELECT filterId FROM Filter WHERE qserv_areaspec_box(0, 0, 1, 1)
 areaspec-table => SELECT noteId FROM Note WHERE qserv_areaspec_box(0, 0, 1, 1)
 areaspec-unknown => SELECT ra FROM Object WHERE qserv_areaspec_square(0, 0, 1, 1)

@@ -1,30 +1,58 @@
-"""Chains of set operations that MariaDB does not end. Trees only, no I/O."""
+"""Set operations that MariaDB answers wrongly, or does not end, where they stand within others. Trees only, no I/O."""
 
 from __future__ import annotations
 
 from sqlglot import exp
 
-from skyshard.czar.bind.bound_statement import Bound
+from skyshard.basics.errors import Refusal
+from skyshard.czar.bind.bound_statement import REF, Bound
+from skyshard.czar.sql.dialect import render
+from skyshard.czar.sql.statement import place
+from skyshard.czar.sql.tree_nodes import MadeFirst
 
 
 def part_chains(bound: Bound) -> Bound:
-    """Put parentheses around what stands before a set operation, where one of both is INTERSECT ALL or EXCEPT ALL.
+    """Have the server make set operations within others by themselves, where one of both is INTERSECT or EXCEPT ALL.
 
-    The order is the same without them. But MariaDB 10.11 writes the rows of the first operation out into the table
-    that it counts them in, and reads on what it writes: where that table is on the disk (of TEXT, or of many rows) the
-    statement neither ends nor can be killed, and fills the folder of temporary files, or else the server's log.
+    The rows are the same by the standard. But MariaDB 10.11 counts the rows of a chain in one table: of one in A and C
+    that B lacks, ``A INTERSECT ALL B EXCEPT ALL C`` counts -1. It writes 2^64 of it out, neither ends nor can be
+    killed, and fills the folder of temporary files, or else the server's log. In parentheses it takes INTERSECT ALL for
+    INTERSECT here and there. A derived table is spared both.
+
+    Raises:
+        Refusal: one of them has a column of a table around it, which no derived table sees.
 
     >>> from skyshard.czar.bind.bind_names import bind
     >>> from skyshard.czar.sql.dialect import render
     >>> from skyshard.czar.sql.statement import parse_statement
-    >>> text = "SELECT 1 INTERSECT ALL SELECT 2 EXCEPT ALL SELECT 3 UNION SELECT 4 UNION SELECT 5"
+    >>> text = "SELECT 1 INTERSECT ALL SELECT 2 UNION SELECT 4 UNION (SELECT 5 UNION SELECT 6)"
     >>> print(render(part_chains(bind(parse_statement(text), {"sky": None}.__getitem__, "sky")).tree))
-    ((SELECT 1 INTERSECT ALL SELECT 2) EXCEPT ALL SELECT 3) UNION SELECT 4 UNION SELECT 5
+    SELECT * FROM (SELECT 1 INTERSECT ALL SELECT 2) AS made_first UNION SELECT 4 UNION (SELECT 5 UNION SELECT 6)
     """
+    if not bound.words & {"INTERSECT", "EXCEPT"}:
+        return bound
     for node in list(bound.tree.find_all(exp.SetOperation)):
-        if isinstance(node.this, exp.SetOperation) and (_counts(node) or _counts(node.this)):
-            node.set("this", exp.Subquery(this=node.this))
+        for side in ("this", "expression"):
+            operand = node.args[side]
+            while isinstance(operand, exp.Subquery) and operand.is_wrapper:
+                operand = operand.this
+            query = operand.unnest() if isinstance(operand, exp.Subquery) else operand
+            if isinstance(query, exp.SetOperation) and (_counts(node) or _counts(query)):
+                _require_alone(bound, query)
+                node.set(side, MadeFirst(this=operand))
     return bound
+
+
+def _require_alone(bound: Bound, query: exp.SetOperation) -> None:
+    inside = {id(node) for node in query.walk()}
+    for column in query.find_all(exp.Column):
+        table = bound.references[column.meta[REF]].node if REF in column.meta else query
+        if id(table) not in inside:
+            raise Refusal(
+                "set-operation",
+                f"a set operation within another has {render(column)}, of a table around it{place(table)}",
+                remedy="use no ALL with INTERSECT and EXCEPT there, or one set operation alone",
+            )
 
 
 def _counts(node: exp.SetOperation) -> bool:

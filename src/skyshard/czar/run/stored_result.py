@@ -129,6 +129,7 @@ _REMEDIES = {
     1582: "check the number of arguments",
     1064: "the server does not know this syntax",
     1054: "check the names",
+    1060: "give the columns names that differ, as in ra AS ra2",
     1105: "check the XPATH expression",
     1117: "name fewer columns: a result has some 2,700 at most",
     1118: "name fewer or shorter columns",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from sqlglot import exp
 from sqlglot.generators.mysql import MySQLGenerator
 
-from skyshard.czar.sql.tree_nodes import FORMULA_MARK, SPELLING, Arguments, Formula, NumberList
+from skyshard.czar.sql.tree_nodes import FORMULA_MARK, SPELLING, Arguments, Formula, MadeFirst, NumberList
 
 _COMMA = "','"
 
@@ -40,10 +40,14 @@ def _arguments_sql(generator: Any, arguments: Arguments) -> str:
     return ", ".join(generator.sql(part) for part in arguments.expressions)
 
 
+def _made_first_sql(generator: Any, operand: MadeFirst) -> str:
+    return f"SELECT * FROM ({generator.sql(operand, 'this')}) AS made_first"
+
+
 class CzarGenerator(MySQLGenerator):
     TRANSFORMS: ClassVar[dict[Any, Callable[..., str]]] = {
         kind: write for kind, write in MySQLGenerator.TRANSFORMS.items() if kind not in (exp.Select, exp.GroupConcat)
-    } | {Formula: _formula_sql, NumberList: _formula_sql, Arguments: _arguments_sql}
+    } | {Formula: _formula_sql, NumberList: _formula_sql, Arguments: _arguments_sql, MadeFirst: _made_first_sql}
     """Without what makes MySQL's SELECTs of those of other dialects."""
     LIMIT_FETCH = "ALL"
     """FETCH ... WITH TIES is no LIMIT."""

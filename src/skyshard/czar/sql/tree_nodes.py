@@ -41,6 +41,15 @@ class Arguments(exp.Expression):
     arg_types: ClassVar[dict[str, bool]] = {"expressions": True}
 
 
+class MadeFirst(exp.Subquery):
+    """An operand of a set operation that the server makes by itself, as a derived table, before the operation."""
+
+    @property
+    def is_wrapper(self) -> bool:
+        """It is more than parentheses, which are left out where the order is the same without."""
+        return False
+
+
 FORMULA_MARK = "\x03"
 FEWEST_LISTED = 32
 """A shorter IN list has a node for each number."""
