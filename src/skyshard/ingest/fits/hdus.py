@@ -124,7 +124,7 @@ def _data_bytes(header: Header) -> int:
     if size < 0 or extra < 0 or any(axis < 0 for axis in axes):
         raise FitsError("its header says that its data are less than nothing", "write the file again")
     if size > _MOST_BYTES:
-        raise FitsError(f"its header says that its data are {size} bytes, more than a file holds", "copy it again")
+        raise FitsError("its header says that its data are more bytes than a file holds", "write the file again")
     return size
 
 

@@ -16,6 +16,8 @@ from skyshard.ingest.fits.checksum import ones_sum
 BLOCK_BYTES = 2880
 _CARD_BYTES = 80
 _MOST_BYTES = 64 << 20
+_MOST_EXPONENT = 400
+"""Beyond that of any double."""
 _TEXT = re.compile(r"\s*'((?:[^']|'')*)'\s*(?:/(.*))?", re.DOTALL)
 
 Value = str | bool | int | Decimal | None
@@ -52,7 +54,7 @@ class Header:
             FitsError: it is not there, or no whole number.
         """
         value = self.values.get(keyword, default)
-        if isinstance(value, Decimal) and abs(value) < 1 << 64 and value == value.to_integral_value():
+        if isinstance(value, Decimal) and value == value.to_integral_value():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise FitsError(f"its header has no whole number {keyword}", "write the file again")
@@ -148,5 +150,6 @@ def _value(content: str) -> tuple[Value, str]:
         number = Decimal(text.upper().replace("D", "E"))
     except InvalidOperation:
         return None, comment.strip()
-    is_whole = number.is_finite() and text.lstrip("+-").isdigit()
-    return int(number) if is_whole else number if number.is_finite() else None, comment.strip()
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_EXPONENT:
+        return None, comment.strip()
+    return int(number) if text.lstrip("+-").isdigit() else number, comment.strip()

@@ -45,8 +45,7 @@ class Scale:
 
     def is_whole(self, code: str) -> bool:
         """True where whole numbers remain whole."""
-        is_near = abs(self.zero) < 1 << 64
-        return code in _WHOLE and self.factor == 1 and is_near and self.zero == self.zero.to_integral_value()
+        return code in _WHOLE and self.factor == 1 and self.zero == self.zero.to_integral_value()
 
 
 @dataclass(frozen=True, slots=True)

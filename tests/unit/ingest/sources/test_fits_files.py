@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,8 @@ BROKEN: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "twins": (fits_file(table_hdu([*PLAIN, column("t", "2A", [b"a", b"b"]), column("t", "3A", [b"c", b"d"])])), {},
               "a.fits' has column 't' and another 't'; name each column once"),
     "one axis": (fits_file(table_hdu(PLAIN, NAXIS=1)), {}, "HDU 1: NAXIS is 1, that of a binary table is 2"),
-    "endless": (fits_file(table_hdu(PLAIN, NAXIS2=1 << 61)), {}, "are 55340232221128654848 bytes, more than a file"),
+    "endless": (fits_file(table_hdu(PLAIN, NAXIS2=1 << 61)), {}, "its data are more bytes than a file holds"),
+    "exponent": (fits_file(table_hdu(PLAIN, PCOUNT=Decimal("1E9999999"))), {}, "HDU 1: its header has no whole number"),
     "packed, bits": (PACKED[:-8] + bytes([PACKED[-8] ^ 1]) + PACKED[-7:], {}, "is a broken packed file: CRC check"),
     "widths": (fits_file(table_hdu(PLAIN, NAXIS1=25)), {}, "HDU 1: its columns take 24 bytes, its rows have 25"),
     "logical": (fits_file(table_hdu([*PLAIN, column("ok", "L", [b"T", b"1"])], EXTNAME="C")), {},
