@@ -5,9 +5,8 @@
 Says how many packets of how many connections were sent, how many answers a sound client beside them got, each of them
 right, and which memory, files and threads there were of `skyshard serve` and of the MariaDB behind its door: before,
 and after each of `ROUNDS` rounds, once what answers took has been given back. Exit code 1 where an answer was wrong,
-files are left, more than `GROWN_MB` of memory came after the first round, by which caches and pools of threads are
-full, or memory grows by more than `GROWN_BYTES` a packet in the second half: a leak goes on, what fills a store levels
-off.
+files are left, more than `GROWN_MB` of memory came in the second half, before which caches and pools of threads fill,
+or it grows there by more than `GROWN_BYTES` a packet: a leak goes on, what fills a store levels off.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ ROWS = 20_000
 PREPARED = f"SELECT n, ra FROM {DATABASE}.Object WHERE objectId = ?"
 ROUNDS = 6
 GROWN_MB = 16
-"""Of one process, after the first round."""
+"""Of one process, in the second half."""
 GROWN_BYTES = 200
 """A packet, of one process, by the straight line that is nearest to what it had after the rounds of the second half."""
 NOISE_MB = 4
@@ -147,12 +146,12 @@ def faults_of(found: dict[str, Any]) -> list[str]:
         faults.append("nobody was answered beside them")
     for name, after in found["rounds"][-1][1].items():
         points = points_of(found, name)
-        (_, warm_mb), (_, after_mb) = points[1], points[-1]
+        (_, warm_mb), (_, after_mb) = points[ROUNDS // 2], points[-1]
         if after_mb > warm_mb + GROWN_MB:
             faults.append(f"{name} grew from {warm_mb} to {after_mb} MB, by more than {GROWN_MB}")
         if is_grown(points):
             faults.append(f"{name} grows by {bytes_a_packet(points):.0f} bytes a packet, more than {GROWN_BYTES}")
-        first = max(states[name]["files"] for _, states in found["rounds"][:2])
+        first = max(states[name]["files"] for _, states in found["rounds"][: ROUNDS // 2 + 1])
         if after["files"] > first + MORE_FILES:
             faults.append(f"{name} had {first} files open, then {after['files']}")
     return faults

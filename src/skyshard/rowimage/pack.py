@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Bytes
 from skyshard.basics.errors import UserError
+from skyshard.host.malloc_limits import keep_freed_memory
 from skyshard.rowimage.arrays import Origin, ValidityBitmap, big_endian, is_bytes, parts, validity_bytes, values_of
-from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.rowimage.record import FieldLike, RecordLayout, Records, RecordSlot, bytes_at, require_packable
 from skyshard.rowimage.strings import BitCodec
 

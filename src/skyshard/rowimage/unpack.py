@@ -14,8 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Bytes, RowIndexes
+from skyshard.host.malloc_limits import keep_freed_memory
 from skyshard.rowimage.arrays import from_big_endian
-from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.rowimage.pack import block_rows
 from skyshard.rowimage.record import RecordLayout, Records, RecordSlot, bytes_at
 

@@ -35,6 +35,7 @@ def serve(
     Answers that are under way at the end have some seconds, then they are cancelled. The exit code is 0.
     """
     from skyshard.cli.serving.open_services import open_services
+    from skyshard.host.malloc_limits import keep_no_large_blocks
     from skyshard.host.open_files import raise_open_files
     from skyshard.serve.doors import build_house
     from skyshard.serve.run_doors import run_doors
@@ -45,6 +46,7 @@ def serve(
     }  # fmt: skip
     file = read_serve_file(config) if config else ServeFile()
     settings = file.with_options(given).with_quota(quota or ()).checked()
+    keep_no_large_blocks()
     with skyshard.Testbed(cluster) as testbed:
         before, now = raise_open_files()
         if now > before:

@@ -17,7 +17,7 @@ from skyshard.basics.errors import Bug, UserError
 from skyshard.basics.lazy import locked_property
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking import Chunker
-from skyshard.rowimage.malloc_tuning import keep_freed_memory
+from skyshard.host.malloc_limits import keep_freed_memory
 from skyshard.synth.recipe.felis_tables import FelisTables, resolve_tables
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.sky_tables import TableSpec, to_arrow
