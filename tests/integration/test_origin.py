@@ -72,6 +72,20 @@ def test_row_groups_of_a_large_file(testbed: Testbed, files: TractFiles, monkeyp
     assert testbed.registry.input_files.all(plain.database)[0].digest == first.digest
 
 
+def test_row_groups_of_a_large_file_without_provenance(
+    testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is read in several slices is one, with all its rows."""
+    monkeypatch.setattr(parquet_files.parquet_slices, "__defaults__", (200,))
+    files = TractFiles(tmp_path, f"x{uuid.uuid4().hex[:10]}", provenance=False, tables=("Visit",))
+    files.write("Visit", 1, [(number, "g") for number in range(90)], group_rows=10)
+    files.write("Visit", 2, [(100, "g")])
+    testbed.ingest(files.mapping)
+    assert testbed.ingest(files.mapping).transaction == 0
+    assert [(Path(file.path), file.rows) for file in testbed.input_files(files.database)] == [
+        (files.path("Visit", 1), 90), (files.path("Visit", 2), 1)]  # fmt: skip
+
+
 def test_a_resumed_ingest_makes_the_same_rows(testbed: Testbed, files: TractFiles) -> None:
     """Numbers are recorded before rows are made: a run that goes on gives the same, and there is nothing new then."""
     testbed.ingest(files.mapping, database=f"{files.database}u")

@@ -6,6 +6,7 @@ said, and no more: the files that brought rows to the chunk, by the transaction 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -174,15 +175,18 @@ def known_files(registry: Registry, database: str) -> list[InputFile]:
     database = registry.published.names().fixed(database)
     numbered = registry.input_files.all(database)
     known = {(file.transaction, file.table, file.path) for file in numbered}
-    others: dict[tuple[int, str, str], InputFile] = {}
+    others: dict[tuple[int, str, str], dict[str, int]] = defaultdict(dict)
     for row in registry.contributions.all(database):
         key = (int(row["transaction_id"]), str(row["table"]), str(row["part"]))
         if key not in known and row["state"] == ContributionState.LOADED:
-            _, table, path = key
-            others[key] = InputFile(
-                0, table, path, 0, 0, digest=row["part_digest"], rows=int(row["part_rows"]), transaction=key[0]
-            )
-    return [*numbered, *(others[key] for key in sorted(others))]
+            others[key][str(row["part_digest"])] = int(row["part_rows"])
+    return [*numbered, *(_contributed(*key, others[key]) for key in sorted(others))]
+
+
+def _contributed(transaction: int, table: str, path: str, slices: Mapping[str, int]) -> InputFile:
+    """A file by its slices, digest → rows; of one that was read in several no digest is known."""
+    digest = next(iter(slices)) if len(slices) == 1 else ""
+    return InputFile(0, table, path, 0, 0, digest=digest, rows=sum(slices.values()), transaction=transaction)
 
 
 def part_of(transaction: int, parts: Sequence[int], merged: Iterable[int]) -> int:
