@@ -19,6 +19,7 @@ C: Rows = Counter((1, 2, 2, 3, 5, None, None))
 RIGHT: dict[str, Callable[[], Rows]] = {
     "{a} INTERSECT ALL {b} EXCEPT ALL {c}": lambda: (A & B) - C,
     "({a} INTERSECT ALL {b}) EXCEPT ALL {c}": lambda: (A & B) - C,
+    "{a}" + " EXCEPT ALL {b}" * 100: lambda: Counter(one for one in A.elements() if one not in B),
     "({a} INTERSECT ALL {b}) INTERSECT ALL {a}": lambda: A & B,
     "{a} INTERSECT ALL {b} UNION ALL {c}": lambda: (A & B) + C,
     "{a} UNION ALL {b} INTERSECT ALL {c} EXCEPT ALL {b}": lambda: (A + (B & C)) - B,

@@ -37,7 +37,9 @@ def part_chains(bound: Bound) -> Bound:
             while isinstance(operand, exp.Subquery) and operand.is_wrapper:
                 operand = operand.this
             query = operand.unnest() if isinstance(operand, exp.Subquery) else operand
-            if isinstance(query, exp.SetOperation) and (_counts(node) or _counts(query)):
+            if side == "this" and _is_gone_on_with(operand, node):
+                node.set(side, operand)
+            elif isinstance(query, exp.SetOperation) and (_counts(node) or _counts(query)):
                 _require_alone(bound, query)
                 node.set(side, MadeFirst(this=operand))
     return bound
@@ -53,6 +55,18 @@ def _require_alone(bound: Bound, query: exp.SetOperation) -> None:
                 f"a set operation within another has {render(column)}, of a table around it{place(table)}",
                 remedy="use no ALL with INTERSECT and EXCEPT there, or one set operation alone",
             )
+
+
+def _is_gone_on_with(first: exp.Expr, node: exp.SetOperation) -> bool:
+    """Whether both are one chain of INTERSECT ALL, or of EXCEPT ALL, which is counted rightly."""
+    is_plain = not any(first.args.get(key) for key in ("with_", *exp.QUERY_MODIFIERS))
+    return (
+        isinstance(first, exp.SetOperation)
+        and type(first) is type(node)
+        and _counts(first)
+        and _counts(node)
+        and is_plain
+    )
 
 
 def _counts(node: exp.SetOperation) -> bool:
