@@ -17,7 +17,7 @@ from typing import TypeVar
 from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.serve.access import Access, Identity
 from skyshard.serve.lanes import Lanes
-from skyshard.serve.services import PastQuery, Submissions, Wanted
+from skyshard.serve.services import PastQuery, Submissions
 from skyshard.serve.user_limits import Meter, require_room
 
 T = TypeVar("T")
@@ -71,8 +71,7 @@ class SubmittedRuns:
         with self._submitting:  # what is counted is there before the next one counts
             quota = self._access.quota_of(owner)
             if quota.results:
-                wanted = Wanted(states=("queued", "executing", "completed"), owner=owner, most=quota.results)
-                require_room(owner, quota, len(self._submissions.find(wanted)) + self.kept_elsewhere(owner))
+                require_room(owner, quota, self._submissions.kept_of(owner) + self.kept_elsewhere(owner))
             return made()
 
     async def known(self, number: int, who: Identity) -> PastQuery:

@@ -171,6 +171,13 @@ def test_no_more_results_are_kept_than_allowed(house: House) -> None:
     assert house.submit("ann")["success"] == house.submit("bob")["success"] == 1
 
 
+def test_kept_results_are_counted_and_not_read(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a quota of thousands each submit read as many whole statements."""
+    house.keys.quotas["ann"] = Quota(results=2)
+    monkeypatch.setattr(house.submissions, "find", None)
+    assert [house.submit("ann")["success"] for _ in range(3)] == [1, 1, 0]
+
+
 def test_jobs_that_no_submitted_query_answers_count_at_every_door(house: House) -> None:
     """Those with tables, and over TAP's own, were counted by TAP alone: Qserv's REST kept results beyond the quota."""
     house.keys.quotas["ann"] = Quota(results=2)
