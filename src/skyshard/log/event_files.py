@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from skyshard.log.events import EventKind, EventValue, Subject
 
@@ -86,8 +86,11 @@ class EventFiles:
         Only what is wanted is held: all that is kept takes several times as much memory as its files.
         """
         path = self._folder / f"{subject}.jsonl"
-        kept = (event for file in (path.with_suffix(".1.jsonl"), path) for event in _events_of(file))
-        return sorted(filter(is_wanted, kept), key=lambda event: event.time_s)
+        with contextlib.ExitStack() as stack:
+            files = [_opened(one, stack) for one in (path, path.with_suffix(".1.jsonl"))]
+            by_inode = {os.fstat(file.fileno()).st_ino: file for file in files if file is not None}
+            kept = (event for file in reversed(by_inode.values()) for event in _events_of(file))
+            return sorted(filter(is_wanted, kept), key=lambda event: event.time_s)
 
 
 def level_name(level: int) -> str:
@@ -99,8 +102,15 @@ def level_name(level: int) -> str:
     return {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}.get(level, str(level))
 
 
-def _events_of(path: Path) -> Iterator[KeptEvent]:
-    with contextlib.suppress(OSError), path.open("rb") as lines:
+def _opened(path: Path, stack: contextlib.ExitStack) -> IO[bytes] | None:
+    """A file, if it is there. One that is full is put aside by others at any time: what is open stays what it was."""
+    with contextlib.suppress(OSError):
+        return stack.enter_context(path.open("rb"))
+    return None
+
+
+def _events_of(lines: IO[bytes]) -> Iterator[KeptEvent]:
+    with contextlib.suppress(OSError):
         for line in lines:
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 record: dict[str, Any] = json.loads(line)

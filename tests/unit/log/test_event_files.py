@@ -9,7 +9,7 @@ import signal
 import stat
 from pathlib import Path
 
-from skyshard.log.event_files import EventFiles
+from skyshard.log.event_files import EventFiles, KeptEvent
 from skyshard.log.events import NODE_ANSWERS, SERVER_STOPPED, Subject
 
 
@@ -59,6 +59,26 @@ def test_only_what_is_wanted_is_read(tmp_path: Path) -> None:
     found = files.read(Subject.NODE, lambda one: one.fields["node"] == "node1")
     assert found == [one for one in files.read(Subject.NODE) if one.fields["node"] == "node1"]
     assert len(found) > 2
+
+
+def test_a_file_that_is_put_aside_meanwhile_is_read(tmp_path: Path) -> None:
+    """Once: where it was full while the older one was read, all of its events were missing."""
+    files = EventFiles(tmp_path, file_bytes=2000)
+    for number in range(15):
+        files.add(NODE_ANSWERS, {"node": f"node{number}"})
+    before = {one.fields["node"] for one in files.read(Subject.NODE)}
+    older, inodes = tmp_path / "node.1.jsonl", set[int]()
+
+    def is_wanted(_: KeptEvent) -> bool:
+        inodes.add(older.stat().st_ino)
+        while len(inodes) == 1:
+            files.add(NODE_ANSWERS, {"node": "later"})
+            inodes.add(older.stat().st_ino)
+        return True
+
+    found = [one.fields["node"] for one in files.read(Subject.NODE, is_wanted)]
+    assert before <= set(found)
+    assert len(before) == len([name for name in found if name != "later"])
 
 
 def _add_many(folder: Path, who: int, count: int) -> None:
