@@ -97,7 +97,7 @@ class ContributionRoutes:
 
     async def _all(self, asked: Asked) -> Payload:
         number = asked.whole("transaction")
-        registered = await self._lanes.call(self._state.with_transaction, number)
+        registered = await self._lanes.call(self._contributions.of, number)
         return {"contribs": [contribution_json(registered, one) for one in registered.of(number)]}
 
     async def _cancel(self, asked: Asked) -> Payload:

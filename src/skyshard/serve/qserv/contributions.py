@@ -6,6 +6,7 @@ import contextlib
 import re
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,6 +46,8 @@ RETRIES, MOST_RETRIES = 1, 10
 """Of a contribution that nobody waits for, as Qserv is set up."""
 RETRY_S = 1.0
 """Before it is tried again."""
+OTHERS_S = 10.0
+"""Between two looks whether another process has cancelled what is brought here."""
 Brought = IO[bytes] | Callable[[], bytes]
 """A file that a request brought, or what makes its content."""
 
@@ -62,7 +65,7 @@ class Contributions:
         self._serving = state.serving(self._name)
         self._under_way = 0
         self._unwanted: set[int] = set()
-        """Those under way that were cancelled here, or whose transaction was aborted."""
+        """Those under way here that were cancelled, or whose transaction was aborted."""
 
     def add(self, asked: Asked, *, is_async: bool, url: str) -> Contribution:
         """Note a contribution; its rows are read later.
@@ -182,13 +185,40 @@ class Contributions:
             source = Source(one.url, one.method, one.sent, one.headers)
             path, is_ours = fetch(
                 source, self._allowed, path, limit_bytes=self._limit_bytes, ending=self._ending,
-                is_wanted=lambda: one.id not in self._unwanted,
+                is_wanted=self._wanted(one.id),
             )  # fmt: skip
         found = path.stat()
         return {
             "path": str(path), "is_ours": is_ours, "bytes": found.st_size, "changed_ns": found.st_mtime_ns,
             "rows": count_rows(path),
         }  # fmt: skip
+
+    def _wanted(self, number: int) -> Callable[[], bool]:
+        """What says whether a contribution is wanted still; another process may have cancelled it, too."""
+        looked_s = time.monotonic()
+
+        def is_wanted() -> bool:
+            nonlocal looked_s
+            if time.monotonic() >= looked_s + OTHERS_S:
+                looked_s = time.monotonic()
+                with contextlib.suppress(ClusterError):  # a file that is removed just now
+                    self._look_for_end(number)
+            return number not in self._unwanted
+
+        return is_wanted
+
+    def _look_for_end(self, number: int) -> None:
+        try:
+            is_over = self._state.with_contribution(number)[1].state is not ContribState.IN_PROGRESS
+        except NotThere:
+            is_over = True
+        if is_over:
+            self._unwanted.add(number)
+
+    def _want_no_more(self, one: Contribution) -> None:
+        """Where it is brought by another process, that one sees it by itself."""
+        if one.process == self._name:
+            self._unwanted.add(one.id)
 
     def _change(self, number: int, changes: dict[str, Any]) -> Contribution:
         try:
@@ -230,6 +260,15 @@ class Contributions:
             return self._state.with_contribution(number)
         return registered, one
 
+    def of(self, transaction: int) -> Registered:
+        """The database of a transaction; contributions of it that a process read which is gone have failed."""
+        registered = self._state.with_transaction(transaction)
+        reading = {one.process for one in registered.of(transaction) if one.state is ContribState.IN_PROGRESS}
+        if all(map(self._state.is_serving, reading)):
+            return registered
+        self._fail_lost()
+        return self._state.with_transaction(transaction)
+
     def again(self, number: int) -> Contribution:
         """Let one that failed, and may be tried again, begin anew."""
         with self._state.lock:
@@ -252,7 +291,7 @@ class Contributions:
             if one.state is not ContribState.IN_PROGRESS:
                 raise UserError(f"contribution {number} is {one.state}", remedy="abort its transaction")
             one.state, one.ended_ms = ContribState.CANCELLED, now_ms()
-            self._unwanted.add(number)
+            self._want_no_more(one)
             self._state.put(registered)
             return one
 
@@ -263,7 +302,7 @@ class Contributions:
             for one in registered.of(transaction):
                 if one.state is ContribState.IN_PROGRESS:
                     one.state, one.ended_ms = ContribState.CANCELLED, now_ms()
-                    self._unwanted.add(one.id)
+                    self._want_no_more(one)
             self._state.put(registered)
             return registered
 
@@ -282,7 +321,7 @@ class Contributions:
         """Remove contributions and the copies of their files; the caller keeps the rest."""
         for one in gone:
             if one.state is ContribState.IN_PROGRESS:
-                self._unwanted.add(one.id)
+                self._want_no_more(one)
             if one.is_ours:
                 Path(one.path).unlink(missing_ok=True)
         kept = {one.id for one in gone}

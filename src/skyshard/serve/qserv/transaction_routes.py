@@ -64,7 +64,7 @@ class TransactionRoutes:
 
     async def _transaction(self, asked: Asked) -> Payload:
         number = asked.whole("transaction")
-        registered = await self._lanes.call(self._state.with_transaction, number)
+        registered = await self._lanes.call(self._contributions.of, number)
         return {"databases": {registered.database: _shown(asked, registered, [registered.transaction(number)])}}
 
     async def _end(self, asked: Asked) -> Payload:
@@ -72,7 +72,7 @@ class TransactionRoutes:
 
     def _end_now(self, number: int, abort: bool) -> Payload:
         with self._state.lock:
-            registered = self._state.changeable(self._state.with_transaction(number).database)
+            registered = self._state.changeable(self._contributions.of(number).database)
             ended = registered.end(number, abort=abort, now_ms=now_ms())
             if abort:
                 self._contributions.forget(registered, registered.of(number))

@@ -35,7 +35,7 @@ from skyshard.serve.doors import Work, ingest_app
 from skyshard.serve.qserv import contributions
 from skyshard.serve.qserv.contributed_files import Allowed, Source, fetch
 from skyshard.serve.qserv.form_head import HEAD_BYTES
-from skyshard.serve.qserv.ingest_state import IngestState
+from skyshard.serve.qserv.ingest_state import Contribution, IngestState
 from skyshard.serve.serve_file import ServeFile
 
 SKY: dict[str, Any] = {"database": "handed", "num_stripes": 85, "num_sub_stripes": 12, "overlap": 0.01667}
@@ -581,6 +581,45 @@ def test_what_is_cancelled_is_not_waited_for(ingests: PlayedIngests, tmp_path: P
                 said2 = ask(client, "DELETE", f"/ingest/file-async/trans/{number}")["contribs"]
                 assert [said["status"], *(one["status"] for one in said2)] == ["CANCELLED"] * 3
             assert contribute(client, number, (tmp_path / "rows.txt").as_uri())["status"] == "FINISHED"
+
+
+def test_what_another_process_cancels_is_not_waited_for(
+    ingests: PlayedIngests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It held a thread of the process that brought it for an hour."""
+    monkeypatch.setattr(contributions, "OTHERS_S", 0.0)
+    (tmp_path / "rows.txt").write_text("1\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for client in opened(ingests, scan_threads=1):
+            asked: dict[str, Any] = {"transaction_id": registered(client), "table": "Filter"}
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+            made = ask(client, "POST", "/ingest/file-async", **asked, url=url)["contrib"]["id"]
+            for other in opened(ingests):
+                said = ask(other, "DELETE", f"/ingest/file-async/{made}")["contrib"]
+                assert said["status"] == "CANCELLED"
+            found = contribute(client, asked["transaction_id"], (tmp_path / "rows.txt").as_uri())
+            assert found["status"] == "FINISHED"
+
+
+@pytest.mark.parametrize("way", ["/ingest/file-async/trans/{}", "/ingest/trans/{}"])
+def test_what_a_killed_process_read_has_failed_in_lists(client: httpx.Client, ingests: PlayedIngests, way: str) -> None:
+    """Also where only its transaction is asked for, or committed: a client that looked there waited for ever."""
+    number, state = registered(client), IngestState(ingests.folder)
+    with state.lock:
+        handed = state.get("handed")
+        handed.contributions.append(
+            Contribution(
+                id=9, transaction=number, table="Filter", chunk=-1, is_overlap=False, url="file:///a", process="gone"
+            )
+        )
+        state.put(handed)
+    if "file" in way:
+        said = ask(client, "PUT", f"/ingest/trans/{number}")["error"]
+        assert f"contribution 9 of transaction {number} is READ_FAILED: the process that read it is gone" in said
+    listed = ask(client, "GET", way.format(number), contrib=1, contrib_long=1)
+    if "contribs" not in listed:
+        listed = {"contribs": listed["databases"]["handed"]["transactions"][0]["contrib"]["files"]}
+    assert [(one["status"], one["retry_allowed"]) for one in listed["contribs"]] == [("READ_FAILED", 1)]
 
 
 def test_what_no_server_should_answer_fails_its_contribution(client: httpx.Client) -> None:
