@@ -30,8 +30,8 @@ Opened = Callable[["AnswerStream"], bool]
 """Called in the thread that has opened an answer, before its rows are read: whether its beginning, its first few rows
 and its end are told together, so that whoever knows its columns already is woken once."""
 
-Away = Callable[[Callable[[], bool]], AbstractContextManager[None]]
-"""What a thread enters while it waits for its reader; given what says that the reader has left."""
+Away = Callable[[], AbstractContextManager[None]]
+"""What a thread enters while it waits for its reader."""
 
 
 class ReaderGone(UserError):
@@ -44,11 +44,6 @@ class ReaderGone(UserError):
 def said_at_once(_: AnswerStream) -> bool:
     """``Opened`` of a reader who wants to know that the answer has begun before there are rows."""
     return False
-
-
-def _nowhere(_: Callable[[], bool]) -> AbstractContextManager[None]:
-    """``Away`` of a thread that keeps its place."""
-    return nullcontext()
 
 
 class AnswerStream:
@@ -102,11 +97,7 @@ class AnswerStream:
         """Hold no error any more, which holds this stream and its statement in turn, by its traceback."""
         self.begun = self._loop.create_future()
 
-    def produce(
-        self,
-        open_it: Callable[[], AbstractContextManager[OpenAnswer]],
-        away: Away = _nowhere,
-    ) -> None:
+    def produce(self, open_it: Callable[[], AbstractContextManager[OpenAnswer]], away: Away = nullcontext) -> None:
         """Open, read and close an answer: the work of a thread, which is ``away`` while a slow reader has it wait."""
         ended: BaseException | None = _END
         try:
@@ -137,7 +128,7 @@ class AnswerStream:
 
     def _wait_for_room(self, away: Away) -> None:
         if not self._room.acquire(timeout=SLOW_S):
-            with away(lambda: self._is_stopped):
+            with away():
                 self._room.acquire()
         self._check()
 

@@ -1,7 +1,8 @@
 """The threads of scans: so many work at a time, and one that waits for its slow reader gives its turn to another scan.
 
-Rules: what has a turn is bounded, and so is what waits without one; a thread that comes back goes before what has not
-begun. Work keeps its thread from its beginning to its end.
+Rules: what has a turn is bounded, and so is what waits without one. A thread whose reader reads on goes on at once, as
+the rows are here; nothing new begins until fewer work than have turns. Work keeps its thread from its beginning to its
+end.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LOOK_S = 0.2
-"""Between two looks whether somebody who waits to come back has left."""
 MOST_AWAY = 56
 """Scans that may wait for their readers without a turn: each holds its rows of a moment, and its sessions."""
 
@@ -27,29 +26,29 @@ class ScanThreads(Executor):
 
     def __init__(self, most: int, name: str, most_away: int = MOST_AWAY) -> None:
         self._most, self._name, self._most_away = most, name, most_away
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._threads: set[threading.Thread] = set()
-        self._at_work = self._away = self._back = self._begun = 0
+        self._at_work = self._away = self._begun = 0
         self._is_closed = False
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have a call done when it is its turn; RuntimeError once these threads are to end."""
+        """Have a call done when it is its turn; RuntimeError once these threads are to end, or where there are none."""
         future: Future[T] = Future()
-        with self._changed:
+        with self._lock:
             if self._is_closed:
                 raise RuntimeError("no more work is taken in")
             self._waiting.append((future, partial(function, *args, **kwargs)))
             self._begin_next()
+            if not self._threads:
+                self._waiting.pop()
+                raise RuntimeError("the system gives no thread")
         return future
 
     @contextlib.contextmanager
-    def away(self, is_over: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """The turn of the calling thread is another one's meanwhile, unless too many are away already.
-
-        It waits for a turn to come back, but where ``is_over``: nobody wants more of it, and it has to be closed.
-        """
-        with self._changed:
+    def away(self) -> Iterator[None]:
+        """The turn of the calling thread is another one's meanwhile, unless too many are away already."""
+        with self._lock:
             is_away = self._away < self._most_away
             if is_away:
                 self._away += 1
@@ -58,42 +57,38 @@ class ScanThreads(Executor):
             yield
         finally:
             if is_away:
-                self._come_back(is_over)
-
-    def _come_back(self, is_over: Callable[[], bool]) -> None:
-        with self._changed:
-            self._back += 1
-            while self._at_work >= self._most and not is_over():
-                self._changed.wait(LOOK_S)
-            self._back -= 1
-            self._away -= 1
-            self._at_work += 1
+                with self._lock:
+                    self._away -= 1
+                    self._at_work += 1
 
     def _leave(self) -> None:
-        """A turn is free."""
+        """One less is at work."""
         self._at_work -= 1
-        self._changed.notify_all()
         self._begin_next()
 
     def _begin_next(self) -> None:
-        while self._waiting and self._at_work + self._back < self._most:
-            self._at_work += 1
+        while self._waiting and self._at_work < self._most:
             self._begun += 1
-            begun = partial(self._serve, *self._waiting.popleft())
+            begun = partial(self._serve, *self._waiting[0])
             thread = threading.Thread(target=begun, name=f"{self._name}_{self._begun}")
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more: it waits for the next occasion
+                return
+            self._waiting.popleft()
             self._threads.add(thread)
-            thread.start()
+            self._at_work += 1
 
     def _serve(self, future: Future[Any], call: Callable[[], Any]) -> None:
         _done(future, call)
         del future, call  # else what they hold stays until the thread has ended
-        with self._changed:
+        with self._lock:
             self._threads.discard(threading.current_thread())
             self._leave()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more work in; what has not begun is done yet, or cancelled."""
-        with self._changed:
+        with self._lock:
             self._is_closed = True
             left = [future for future, _ in self._waiting] if cancel_futures else []
             if cancel_futures:
@@ -104,7 +99,7 @@ class ScanThreads(Executor):
             thread.join()
 
     def _any_thread(self) -> threading.Thread | None:
-        with self._changed:
+        with self._lock:
             return next(iter(self._threads), None)
 
 

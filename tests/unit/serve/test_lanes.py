@@ -81,6 +81,29 @@ def test_slow_readers_do_not_hold_the_turns_of_other_scans(queries: PlayedQuerie
     assert with_lanes(queries, work) == [NUMBERS.num_rows] * (1 if leaves else 3)
 
 
+def test_a_slow_reader_reads_on_while_others_have_all_turns(queries: PlayedQueries) -> None:
+    """Its rows are here: with each batch it waited until somebody else's scan had ended."""
+    is_over = threading.Event()
+
+    def long(begun: threading.Event) -> bool:
+        begun.set()
+        return is_over.wait(20)
+
+    async def work(lanes: Lanes) -> list[int]:
+        async with lanes.answer("numbers", who=EVERYONE) as stream:
+            begun = [threading.Event(), threading.Event()]
+            others = [asyncio.create_task(lanes.work(long, one)) for one in begun]
+            for one in begun:
+                await asyncio.to_thread(one.wait, 20)
+            counts = [batch.num_rows async for batch in stream]
+            assert not any(one.done() for one in others)
+            is_over.set()
+            assert await asyncio.gather(*others) == [True, True]
+            return counts
+
+    assert with_lanes(queries, work) == [100] * 100
+
+
 def test_slow_readers_of_results_hold_up_no_look_up(queries: PlayedQueries) -> None:
     """As many as there are threads for look-ups; another result comes, too."""
 

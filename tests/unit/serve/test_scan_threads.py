@@ -25,10 +25,10 @@ class Reader:
 
     def __init__(self, threads: ScanThreads) -> None:
         self._threads = threads
-        self.is_away, self.reads_on, self.has_left = threading.Event(), threading.Event(), threading.Event()
+        self.is_away, self.reads_on = threading.Event(), threading.Event()
 
     def __call__(self) -> str:
-        with self._threads.away(self.has_left.is_set):
+        with self._threads.away():
             self.is_away.set()
             assert self.reads_on.wait(LONG_S)
         return "read"
@@ -70,33 +70,53 @@ def test_no_more_are_away_than_may_be(threads: ScanThreads) -> None:
     assert away.result(LONG_S) == "read"
 
 
-def test_whoever_comes_back_waits_for_a_turn_and_goes_before_new_work(threads: ScanThreads) -> None:
-    reader, order = Reader(threads), []
-    away = threads.submit(lambda: order.append(reader()))
-    assert reader.is_away.wait(LONG_S)
-    is_over = threading.Event()
-    working = threads.submit(is_over.wait, LONG_S)
-    later = threads.submit(order.append, "new")
-    reader.reads_on.set()
-    wait_until(lambda: threads._back == 1, "it comes back")
-    assert order == []
-    is_over.set()
-    for future in (working, away, later):
-        future.result(LONG_S)
-    assert order == ["read", "new"]
-
-
-def test_who_has_left_needs_no_turn_to_end(threads: ScanThreads) -> None:
-    """However long others work."""
+def test_whoever_comes_back_goes_on_at_once(threads: ScanThreads) -> None:
+    """However long others work: its rows are here, and it waited for the end of somebody else's scan with each batch.
+    New work begins when there is a turn for it."""
     reader, is_over = Reader(threads), threading.Event()
     away = threads.submit(reader)
     assert reader.is_away.wait(LONG_S)
-    working = threads.submit(is_over.wait, LONG_S)
-    reader.has_left.set()
+    working, later = threads.submit(is_over.wait, LONG_S), threads.submit(str, 7)
     reader.reads_on.set()
     assert away.result(LONG_S) == "read"
-    assert not working.done()
+    assert (working.done(), later.running(), later.done()) == (False, False, False)
     is_over.set()
+    assert (working.result(LONG_S), later.result(LONG_S)) == (True, "7")
+
+
+def test_so_many_threads_are_there_at_most(threads: ScanThreads) -> None:
+    """However often they go away and come back: as many as have turns, and as may be away."""
+    is_over = threading.Event()
+
+    def work() -> int:
+        for _ in range(20):
+            with threads.away():
+                is_over.wait(0.001)
+        return len(threads._threads)
+
+    assert max(future.result(LONG_S) for future in [threads.submit(work) for _ in range(20)]) <= 2
+
+
+def test_work_that_the_system_gives_no_thread_for_takes_no_turn(
+    threads: ScanThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused, or, where other work ends later, begun then; its turn was gone for ever."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    is_over = threading.Event()
+    working = threads.submit(is_over.wait, LONG_S)
+    with monkeypatch.context() as patched:
+        waiting = threads.submit(str, 7)
+        patched.setattr(threading.Thread, "start", refused)
+        is_over.set()
+        assert working.result(LONG_S)
+        wait_until(lambda: not threads._threads, "its thread has ended")
+        with pytest.raises(RuntimeError, match="no thread"):
+            threads.submit(str, 8)
+    assert threads.submit(str, 9).result(LONG_S) == "9"
+    assert waiting.result(LONG_S) == "7"
 
 
 def test_what_has_not_begun_is_cancelled_at_the_end(threads: ScanThreads) -> None:
