@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from skyshard.cluster.node import Node
+from skyshard.czar.run.backlog import WaitingBytes
 from skyshard.czar.scan.left_tables import LeftTables
 from skyshard.czar.scan.query_worker import QueryWorker
 from skyshard.czar.scan.scan_throttle import ScanThrottle
@@ -39,6 +40,8 @@ class NodeWorkers:
     """What could not be dropped on servers that did not answer."""
     gone: frozenset[str] = frozenset()
     """Nodes that do not belong to the cluster any more."""
+    waiting: WaitingBytes = field(default_factory=WaitingBytes)
+    """For the readers of all queries."""
 
     @property
     def nodes(self) -> list[str]:

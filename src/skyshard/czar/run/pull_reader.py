@@ -17,6 +17,7 @@ from skyshard.czar.plan.pair_way import PairWay
 from skyshard.czar.result.overflow import require_unclipped
 from skyshard.czar.result.query_progress import Cancelled, Running, SlowStatement
 from skyshard.czar.result.row_images import CarriedRows, RowImages, SpilledRows
+from skyshard.czar.run.backlog import HOLD_BYTES
 from skyshard.czar.run.node_tables import CarriedTables, LeftRows, NodeTables, node_tables
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.pull_order import PullOrder
@@ -31,8 +32,6 @@ if TYPE_CHECKING:  # most statements need none of these
     from skyshard.czar.run.pair_images import PairImages
     from skyshard.czar.run.pair_reader import PairReader
 
-HOLD_BYTES = 256 << 20
-"""So much waits for the reader at most, before the scan lanes hold back and carried rows stay on their nodes."""
 CELL_BYTES = 64
 """What a value takes that travels as text."""
 

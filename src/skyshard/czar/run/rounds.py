@@ -15,7 +15,8 @@ from concurrent.futures import Future, wait
 from itertools import count
 
 from skyshard.basics.errors import ClusterError
-from skyshard.czar.run.pull_reader import HOLD_BYTES, Failure, PullReader, UnitRows
+from skyshard.czar.run.backlog import Backlog
+from skyshard.czar.run.pull_reader import Failure, PullReader, UnitRows
 from skyshard.czar.scan.scan_lane import LaneJob, ScanLane
 from skyshard.czar.scan.scan_schedule import Length, Unit
 from skyshard.db.server_errors import is_passing
@@ -84,7 +85,7 @@ class _Round:
         self._nodes = list(units_by_node)
         self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         self._down: dict[str, ClusterError] = {}
-        self._waiting = 0
+        self._backlog = Backlog(task.workers.waiting)
         self._lock = threading.Lock()
         self.open = len(units_by_node)
         for node, units in units_by_node.items():
@@ -110,35 +111,25 @@ class _Round:
             return Failure(node, unit.chunks, error)
         except BaseException as error:
             return error
-        self._wait_for_reader(rows.bytes)
+        self._count(rows.bytes)
         return rows
 
-    def _wait_for_reader(self, size: int) -> None:
-        with self._lock:
-            self._waiting += size
-            is_full = self._waiting > HOLD_BYTES >= self._waiting - size
-        if is_full:
-            self._hold(True)
-
     def taken(self, rows: UnitRows) -> None:
-        self._no_longer_waits(rows.bytes)
+        self._count(-rows.bytes)
         self._task.consumed(rows)
 
     def lost(self, outcome: Outcome | None) -> None:
         """What waited could not be brought here."""
         if isinstance(outcome, UnitRows):
-            self._no_longer_waits(outcome.bytes)
+            self._count(-outcome.bytes)
 
-    def _no_longer_waits(self, size: int) -> None:
+    def _count(self, size: int) -> None:
+        """So many bytes more, or less, wait. Lanes are told inside the lock: one that heard of a pause after its end
+        would pause for ever."""
         with self._lock:
-            self._waiting -= size
-            is_free = self._waiting <= HOLD_BYTES // 2 < self._waiting + size
-        if is_free:
-            self._hold(False)
-
-    def _hold(self, is_held: bool) -> None:
-        for node in self._nodes:
-            self._lane(node).hold(self._job, is_held)
+            if self._backlog.add(size):
+                for node in self._nodes:
+                    self._lane(node).hold(self._job, self._backlog.is_full)
 
     def next(self) -> Outcome | None:
         """The next outcome; None when a node has no more."""
@@ -162,6 +153,10 @@ class _Round:
             except queue.Empty:  # a unit may have begun to be computed just then
                 self._task.stop_engine()
 
+    def close(self) -> None:
+        """Nothing waits for this reader any more."""
+        self._backlog.close()
+
 
 def lane_round(
     task: PullReader, units_by_node: Mapping[str, Sequence[Unit]], length: Length
@@ -182,5 +177,8 @@ def lane_round(
             elif taken is not None:
                 raise taken
     finally:
-        if work.open:
-            work.give_up()
+        try:
+            if work.open:
+                work.give_up()
+        finally:
+            work.close()
