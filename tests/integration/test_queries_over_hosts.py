@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -35,7 +36,7 @@ from skyshard.czar.plan.chunk_template import ChunkText
 from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS
 from skyshard.czar.result.answer import QueryResult
 from skyshard.czar.result.typed_results import TypedColumn
-from skyshard.czar.run import carrier_check, pull_reader
+from skyshard.czar.run import backlog, carrier_check, pull_reader
 from skyshard.czar.run.node_tables import LeftRows
 from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.run.scratch_tables import query_name
@@ -327,3 +328,15 @@ def _ask_while_pulled(made: NamedLab, sky: SplitSky, czar: Czar, whole: QueryRes
             thread.join()
         made.lab[node].plug()
     return outcomes
+
+
+def test_scans_that_hardly_have_room_for_rows_that_wait_end(
+    sky: SplitSky, carried: Czar, whole: QueryResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several at once, each of which is paused by each unit that comes, and goes on when that is read."""
+    for name, size in {"HOLD_BYTES": 600, "MOST_BYTES": 900, "FEW_BYTES": 0}.items():
+        monkeypatch.setattr(backlog, name, size)
+    with ThreadPoolExecutor(6) as threads:
+        for found in threads.map(lambda _: carried.execute(WHOLE, sky.database), range(12)):
+            assert difference(found, whole, is_ordered=False) == ""
+    assert carried._node_workers.waiting.add(0) == 0
