@@ -204,6 +204,16 @@ def test_lists_say_that_catalogs_are_not_joined_with_them(asked: WireClient) -> 
     assert asked.ask("SELECT COUNT(*) > 5 FROM information_schema.queries q, information_schema.tables t").error == ()
 
 
+@pytest.mark.timeout(120)
+def test_set_operations_that_no_server_ends_are_answered_by_the_czar_or_refused(asked: WireClient) -> None:
+    """One took the door's own MariaDB a thread that neither KILL nor a limit of time ends, and its disk."""
+    endless = "SELECT 1 a INTERSECT ALL SELECT 2 EXCEPT ALL SELECT 1"
+    assert asked.ask(f"{endless} UNION ALL SELECT 7").rows == [(b"7",)]
+    counted = f"SELECT COUNT(objectId) > 9, MAX(a) FROM Object, ({endless} UNION ALL SELECT 7) q"
+    assert asked.ask(counted).rows == [(b"1", b"7")]
+    assert "SET" in asked.ask(f"SET @x = ({endless})").error[1]
+
+
 def test_a_statement_is_described_in_bounded_memory(door: OpenDoor) -> None:
     """Rows of a megabyte each without end: none is asked for, and where the statement has a LIMIT, few are taken."""
     counted = "WITH RECURSIVE c AS (SELECT 1 n UNION ALL SELECT n + 1 FROM c WHERE n < 1e9)"

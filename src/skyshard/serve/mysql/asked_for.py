@@ -91,6 +91,8 @@ _FROM = re.compile(r"\bFROM\b", re.I)
 _FROM_DUAL = re.compile(r"\bFROM\s+DUAL\b", re.I)
 _RELAYED = {"SHOW", "SET", "USE", "COMMIT", "ROLLBACK", "BEGIN", "START", "SAVEPOINT", "RELEASE", "DO", "VALUES"}
 _SELECTING = {"SELECT", "WITH", "("}
+_OF_SERVER = {Way.RELAY, Way.LISTS, Way.DESCRIBE, Way.PROCESSES}
+_INTERSECT, _EXCEPT, _ALL = (re.compile(rf"\b(?:{words})\b", re.I) for words in ("INTERSECT", "EXCEPT|MINUS", "ALL"))
 
 
 def way_of(sql: str, database: str = "") -> AskedFor:
@@ -109,11 +111,26 @@ def way_of(sql: str, database: str = "") -> AskedFor:
         text = without_leading(_VERSIONED.sub(r" \1 ", text))
     found = _WORD.match(text)
     word = found.group().upper() if found else ""
+    asked = _begun_with(word, text, database)
+    if asked.way in _OF_SERVER and may_not_end(text):
+        return AskedFor(Way.CATALOG) if word in _SELECTING else AskedFor(Way.REFUSE, text=word)
+    return asked
+
+
+def _begun_with(word: str, text: str, database: str) -> AskedFor:
     if word in _SELECTING:
         return _selecting(text, database)
     if word in _STARTS:
         return _STARTS[word](quiet(text), text)
     return AskedFor(Way.RELAY if word in _RELAYED or not text else Way.REFUSE, text=word)
+
+
+def may_not_end(text: str) -> bool:
+    """INTERSECT ALL before EXCEPT ALL, which nothing ends on a server: the czar writes it otherwise."""
+    if not _INTERSECT.search(text):
+        return False
+    words = nameless(quiet(text))
+    return all(one.search(words) for one in (_INTERSECT, _EXCEPT, _ALL))
 
 
 def without_leading(sql: str) -> str:

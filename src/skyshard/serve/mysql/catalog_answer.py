@@ -19,7 +19,7 @@ from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.serve.access import Identity
 from skyshard.serve.answer_stream import FEW_ROWS, AnswerStream
 from skyshard.serve.lanes import Lanes
-from skyshard.serve.mysql.asked_for import has_limit
+from skyshard.serve.mysql.asked_for import has_limit, may_not_end
 from skyshard.serve.mysql.definitions import Definition, definitions_of
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import StatementNow
@@ -155,8 +155,13 @@ def _require_texts_of_columns(sql: str) -> None:
 async def _native_error(asking: Asking, asked: Asked) -> bytes:
     """What a server says of a statement that cannot be answered, if it is about names or the language."""
     await asking.renew()
-    found = await asked.describe()
+    found = await _of_server(asked)
     return found.error if found.error and is_of_names(found.error) else b""
+
+
+async def _of_server(asked: Asked) -> SmallResult:
+    """What a server says of a statement as it was written; nothing of one that it may never end."""
+    return SmallResult() if may_not_end(asked.text) else await asked.describe()
 
 
 def limited(sql: str, limit: int) -> str:
@@ -195,7 +200,7 @@ async def _described(
     Raises:
         UserError: the session asks for strictness that the statement lacks.
     """
-    found = await asked.describe()
+    found = await _of_server(asked)
     if found.error and error_of(found.error)[0] in NOT_GROUPED:
         raise UserError(error_of(found.error)[1])
     if len(found.columns) == len(stream.columns):

@@ -27,6 +27,8 @@ CASES = {
         "/*My own*/ SELECT ra FROM Object",
         "SELECT 'information_schema.processlist' FROM Object",
         "SELECT a FROM Object, dual",
+        "SELECT 1 INTERSECT ALL SELECT 2 EXCEPT ALL SELECT 1",
+        "SELECT 1 INTERSECT/**/ALL SELECT 2 /*!50000 EXCEPT */ ALL SELECT ID FROM information_schema.processlist",
     ],
     Way.RELAY: [
         "SELECT 1",
@@ -42,6 +44,8 @@ CASES = {
         "COMMIT",
         "DO 1",
         "VALUES (1, 2)",
+        "SELECT 1 INTERSECT SELECT 2 EXCEPT SELECT 1",
+        "SELECT 'INTERSECT ALL', 'EXCEPT ALL'",
         "ROLLBACK",
         "/*!40101 SET NAMES utf8 */",
         "SELECT table_name FROM information_schema.tables",
@@ -95,6 +99,9 @@ CASES = {
         "CALL other(1)",
         "KILL USER x",
         "CANCEL all",
+        "SET @a = (SELECT 1 INTERSECT ALL SELECT 2 EXCEPT ALL SELECT 1)",
+        "DO (SELECT 1 intersect all SELECT 2 minus all SELECT 1)",
+        "SHOW PROCESSLIST WHERE ID IN (SELECT 1 INTERSECT ALL SELECT 2 EXCEPT ALL SELECT 1)",
         "%",
     ],
 }
