@@ -17,6 +17,7 @@ import pyarrow as pa
 from skyshard.basics.errors import SkyshardError
 from skyshard.catalog.schema import Table
 from skyshard.cluster.accounts import SCRATCH_DATABASE
+from skyshard.czar.bind.set_operations import refuse_chains
 from skyshard.czar.result.typed_results import read_types
 from skyshard.czar.run.brought_tables import make_table
 from skyshard.czar.run.scratch_tables import drop_query, query_name, scratch_table
@@ -52,8 +53,9 @@ class OwnTables:
         """Answer a statement over these tables; names of columns may repeat.
 
         Raises:
-            UserError: the server refuses it.
+            UserError: the server refuses it, or might never end it.
         """
+        refuse_chains(sql)
         query = query_name()
         try:
             with self._sessions.lease(query) as connection:

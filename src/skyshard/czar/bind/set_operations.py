@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from skyshard.basics.errors import Refusal
@@ -9,6 +11,22 @@ from skyshard.czar.bind.bound_statement import REF, Bound
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import place
 from skyshard.czar.sql.tree_nodes import MadeFirst
+
+_STRING = re.compile(r"'(?:[^'\\]|''|\\.)*+'", re.DOTALL)
+_WORDS = tuple(re.compile(rf"\b{word}\b", re.IGNORECASE) for word in ("INTERSECT", "EXCEPT", "ALL"))
+
+
+def refuse_chains(sql: str) -> None:
+    """Make sure that a text which goes to a server as it is holds no chain that it may never end.
+
+    Raises:
+        Refusal: it has INTERSECT and EXCEPT, and ALL.
+
+    >>> refuse_chains("SELECT 'INTERSECT' UNION ALL SELECT 1 EXCEPT SELECT 2")
+    """
+    words = _STRING.sub("''", sql)
+    if all(word.search(words) for word in _WORDS):
+        raise Refusal("set-operation", "INTERSECT and EXCEPT with ALL, over these tables", remedy="leave ALL out")
 
 
 def part_chains(bound: Bound) -> Bound:
