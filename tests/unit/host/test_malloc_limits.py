@@ -1,4 +1,4 @@
-"""Which blocks go back to the system."""
+"""Which memory goes back to the system, and which stays."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import sys
 from threading import Barrier, Thread
 from tests.support.freed import resident_bytes
 from skyshard.host.freed_memory import give_back_memory
-from skyshard.host.malloc_limits import keep_freed_memory, keep_no_large_blocks
+from skyshard.host.malloc_limits import keep_one_store
 if sys.argv[1] == "program":
-    keep_no_large_blocks()
-    keep_freed_memory()
+    keep_one_store()
 together = Barrier({THREADS + 1})
 def work():
     for _ in range(3):
@@ -40,7 +39,7 @@ together.wait()
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mallopt is of the GNU C library")
 def test_large_messages_leave_nothing_in_the_stores_of_threads() -> None:
-    """Without it, those that come after the first one do; the threads are still there. What a program chose stays."""
+    """Without it, those that come after the first one do; the threads are still there."""
 
     def left(who: str) -> int:
         run = subprocess.run([sys.executable, "-c", MESSAGES, who], capture_output=True, text=True, check=True)

@@ -35,7 +35,7 @@ def serve(
     Answers that are under way at the end have some seconds, then they are cancelled. The exit code is 0.
     """
     from skyshard.cli.serving.open_services import open_services
-    from skyshard.host.malloc_limits import keep_no_large_blocks
+    from skyshard.host.malloc_limits import keep_one_store
     from skyshard.host.open_files import raise_open_files
     from skyshard.serve.doors import build_house
     from skyshard.serve.run_doors import run_doors
@@ -46,7 +46,7 @@ def serve(
     }  # fmt: skip
     file = read_serve_file(config) if config else ServeFile()
     settings = file.with_options(given).with_quota(quota or ()).checked()
-    keep_no_large_blocks()
+    keep_one_store()
     with skyshard.Testbed(cluster) as testbed:
         before, now = raise_open_files()
         if now > before:
