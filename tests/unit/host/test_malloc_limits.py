@@ -11,11 +11,11 @@ THREADS = 4
 MESSAGES = f"""
 import sys
 from threading import Barrier, Thread
-from tests.support.freed import resident_bytes
-from skyshard.host.freed_memory import give_back_memory
 from skyshard.host.malloc_limits import keep_one_store
 if sys.argv[1] == "program":
     keep_one_store()
+from tests.support.freed import resident_bytes
+from skyshard.host.freed_memory import give_back_memory
 together = Barrier({THREADS + 1})
 def work():
     for _ in range(3):

@@ -34,8 +34,10 @@ def serve(
     One line on standard error says where each door is, and one that all are open. Port 0 takes any that is free.
     Answers that are under way at the end have some seconds, then they are cancelled. The exit code is 0.
     """
-    from skyshard.cli.serving.open_services import open_services
     from skyshard.host.malloc_limits import keep_one_store
+
+    keep_one_store()  # before libraries are read that have threads
+    from skyshard.cli.serving.open_services import open_services
     from skyshard.host.open_files import raise_open_files
     from skyshard.serve.doors import build_house
     from skyshard.serve.run_doors import run_doors
@@ -46,7 +48,6 @@ def serve(
     }  # fmt: skip
     file = read_serve_file(config) if config else ServeFile()
     settings = file.with_options(given).with_quota(quota or ()).checked()
-    keep_one_store()
     with skyshard.Testbed(cluster) as testbed:
         before, now = raise_open_files()
         if now > before:
