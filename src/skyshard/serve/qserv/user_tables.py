@@ -26,6 +26,7 @@ from starlette.routing import Route
 from skyshard.basics.errors import UserError
 from skyshard.basics.plain_numbers import whole_number
 from skyshard.catalog.dialect_marks import mark_of, require_line_end
+from skyshard.catalog.schema import is_chunk_column
 from skyshard.host.processes import is_left, own_name
 from skyshard.serve.access import Scope
 from skyshard.serve.http.form import open_form
@@ -149,6 +150,8 @@ def _columns(schema: Any, asked: Asked) -> dict[str, str]:
     names = [one["name"] for one in schema]
     if len({name.lower() for name in names}) != len(names):
         raise UserError("'schema' names a column twice", remedy="name each column once")
+    if all(is_chunk_column(name) for name in names):
+        raise UserError("'schema' names no column but those of chunks", remedy="name one of the table's own, too")
     return {one["name"]: _in_charset(one["type"].strip(), charset, collation) for one in schema}
 
 

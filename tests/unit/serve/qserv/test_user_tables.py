@@ -208,6 +208,16 @@ def test_indexes_are_asked_for_by_their_columns(client: httpx.Client, tables: Pl
         assert words in wrong["error"]
 
 
+def test_a_table_has_a_column_of_its_own(client: httpx.Client, tables: PlayedUserTables) -> None:
+    """Those that say where its rows lie are not stored as it brings them."""
+    schema = [{"name": "chunkid", "type": "INT"}]
+    answer = client.post(
+        "/ingest/data?version=55", json={"database": "user_ann", "table": "t", "schema": schema, "rows": [[1]]}
+    )
+    assert "names no column but those of chunks" in answer.json()["error"]
+    assert not tables.added
+
+
 def test_only_databases_of_users_are_dropped(client: httpx.Client, tables: PlayedUserTables) -> None:
     """Never a catalog, whatever the token allows."""
     assert sent(client)["success"] == 1
