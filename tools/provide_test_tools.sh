@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Provides what tests with several hosts on one machine, or with a browser, run, where this is root and apt works. What cannot be had is
-# said, and no failure: the tests that need it are skipped and name the package. What failed is not tried again.
+# Provides what tests with several hosts on one machine, with a browser, or with clients of others run, where this is root
+# and apt works. What cannot be had is said, and no failure: the tests that need it are skipped and name the package. What
+# failed is not tried again.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +14,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 missing() {
     local pair
     for pair in ip:iproute2 nsenter:util-linux openssl:openssl nft:nftables faketime:faketime \
-        chromium:chromium; do
+        chromium:chromium stilts:stilts mariadb:mariadb-client mariadb-dump:mariadb-client; do
         command -v "${pair%:*}" >/dev/null || echo "${pair#*:}"
     done
 }
