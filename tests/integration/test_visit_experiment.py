@@ -112,13 +112,14 @@ def test_workloads_of_one_name_are_each_checked(tmp_path: Path) -> None:
         check_visits(read_experiment(file))
 
 
-def test_a_backend_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_backend_that_fails_is_said_and_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that is not there fails the trials of its cell by name; the other cell has its numbers."""
-    file = _file(tmp_path, "cells:\n  file: {target: sqlite}\n  odd: {target: mariadb, engine: MyISAM}\n")
+    monkeypatch.setenv("SKYSHARD_POSTGRESQL", str(tmp_path))
+    file = _file(tmp_path, "cells:\n  file: {target: sqlite}\n  odd: {target: postgresql}\n")
     found = run_experiment(file, tmp_path / "out")
     assert not found.is_good
     assert [one.label for one in found.result.visits] == ["file"]
-    assert found.result.failures[0].startswith("odd: block 1: ")
+    assert found.result.failures[0].startswith(f"odd: block 1: no PostgreSQL in '{tmp_path}'")
 
 
 @pytest.mark.parametrize(
