@@ -6,6 +6,7 @@ Elsewhere than with that library nothing is done.
 from __future__ import annotations
 
 import ctypes
+from functools import lru_cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Names of the limits in mallopt(3)."""
@@ -15,6 +16,7 @@ _KEPT_BYTES = 128 << 20
 """The arrays of a part of some 100,000 rows."""
 
 
+@lru_cache(maxsize=1)
 def keep_freed_memory() -> None:
     """Have this process use the memory of freed arrays again, up to 128 MB of it.
 
