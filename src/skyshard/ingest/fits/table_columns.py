@@ -27,6 +27,8 @@ _BITS = {"L": 8, "X": 1, "B": 8, "I": 16, "J": 32, "K": 64, "A": 8, "E": 32, "D"
          "Q": 128}  # fmt: skip
 _WHOLE = {"B": pa.uint8(), "I": pa.int16(), "J": pa.int32(), "K": pa.int64()}
 _TURNED = {"B": pa.int8(), "I": pa.uint16(), "J": pa.uint32(), "K": pa.uint64()}
+_PARTS = {"C": "E", "M": "D"}
+"""What the parts of a complex number are."""
 _ARROW = {"L": pa.bool_(), "X": pa.bool_(), "A": pa.string(), "E": pa.float32(), "D": pa.float64(), "P": pa.string(),
           "Q": pa.string(), **_WHOLE}  # fmt: skip
 
@@ -171,7 +173,7 @@ def _array(field: Field, rest: str, form: str) -> Field:
     most = int(found[2] or 0)
     if found[1] == "A":
         return replace(field, elements=most)
-    code = {"C": "E", "M": "D"}.get(found[1], found[1])
+    code = _PARTS.get(found[1], found[1])
     return replace(field, code=code, width=_BITS[field.code] // 8, elements=most if most > 1 else 2)
 
 
@@ -208,7 +210,7 @@ def _texts(field: Field, axes: tuple[int, ...], repeat: int, rest: str) -> list[
 def _numbers(field: Field, axes: tuple[int, ...]) -> list[Field]:
     count, width = prod(axes), field.width
     if count > MOST_ELEMENTS:
-        return [replace(field, code={"C": "E", "M": "D"}.get(field.code, field.code), elements=count)]
+        return [replace(field, code=_PARTS.get(field.code, field.code), elements=count)]
     values = [replace(field, at=field.at + place * width) for place in range(count)]
     values = values if count == 1 else _numbered(values, axes)
     return [part for value in values for part in _parts(value)]
@@ -219,7 +221,7 @@ def _parts(field: Field) -> Iterator[Field]:
     if field.code not in "CM":
         yield field
         return
-    code, width = {"C": "E", "M": "D"}[field.code], field.width // 2
+    code, width = _PARTS[field.code], field.width // 2
     yield replace(field, name=f"{field.name}_re", code=code, width=width)
     yield replace(field, name=f"{field.name}_im", code=code, width=width, at=field.at + width)
 
