@@ -99,11 +99,8 @@ def _long(column: pa.Array) -> np.ndarray:
 
 
 def _nulls(column: pa.Array) -> Flags:
-    if not column.null_count:
-        return np.zeros(len(column), np.bool_)
-    last = column.offset + len(column)
-    valid = np.unpackbits(np.frombuffer(column.buffers()[0], np.uint8), count=last, bitorder="little")
-    return np.asarray(valid[column.offset :] == 0)
+    found: Flags = column.is_null().to_numpy(zero_copy_only=False)
+    return found
 
 
 def _text(column: pa.Array) -> _Part | None:
