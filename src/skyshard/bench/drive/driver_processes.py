@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import multiprocessing.connection
-import os
-import signal
 import sys
 import threading
 import time
@@ -32,7 +29,7 @@ from skyshard.bench.drive.thread_switching import SWITCH_S
 from skyshard.bench.record.samples import Sample
 from skyshard.bench.target import Target
 from skyshard.bench.workload.query_schedule import ClassSchedule
-from skyshard.host.interrupts import ENDING_SIGNALS
+from skyshard.host.child_process import follow_parent
 from skyshard.host.process_tuning import allow_tuning
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DRIVER_DIED
@@ -241,19 +238,9 @@ _SHARES: list[DriverShare] = []
 
 def _open_share(*share: Any) -> None:
     """Make this process's share."""
-    for number in ENDING_SIGNALS:  # a terminal sends them to all processes
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent()
     write_logs_of_environment()
     _SHARES.append(DriverShare(*share))
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent has: one that was killed leaves a pool that waits for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def _on_share(method: Callable[..., R], *args: Any) -> R:

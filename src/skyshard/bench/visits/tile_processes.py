@@ -11,9 +11,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import multiprocessing
-import multiprocessing.connection
-import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -29,7 +26,8 @@ from skyshard.bench.clock import WallClock
 from skyshard.bench.visits.tile_client import TileTask
 from skyshard.bench.visits.tile_share import PackedTasks, ShareOutcome, sum_up
 from skyshard.bench.visits.tile_threads import TileThreads
-from skyshard.host.interrupts import ENDING_SIGNALS, uninterrupted
+from skyshard.host.child_process import follow_parent
+from skyshard.host.interrupts import uninterrupted
 from skyshard.host.process_tuning import allow_tuning, freeze_loaded
 from skyshard.log.line_output import write_logs_of_environment
 
@@ -174,22 +172,12 @@ def _serve(
     connection: Connection, opener: StoreOpener, clock: WallClock, most_tiles: int, sums: bool, switch_s: float
 ) -> None:
     """What a process of tiles does until it is told to end; ``switch_s``: of its threads, as of the driver's."""
-    for number in ENDING_SIGNALS:  # a terminal sends them to all processes
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent()
     write_logs_of_environment()
     allow_tuning()
     sys.setswitchinterval(switch_s)
     with contextlib.suppress(EOFError, OSError):
         _Served(connection, clock, sums=sums).run(opener, most_tiles)
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent has, whatever it does then."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 class _Served:
